@@ -1,0 +1,163 @@
+"""Figures that chapters share: same colours, readable in greyscale, one style set for each figure and never globally."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Colour-blind safe (Okabe and Ito 2008), of clearly different lightness.
+BLUE, ORANGE, GREEN, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#56b4e9", "#777777"
+NIGHT = "#0b1020"
+
+_STYLE = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": "medium",
+    "legend.frameon": False,
+}
+_P = ParamSpec("_P")
+
+
+def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    @wraps(draw)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        with plt.rc_context(_STYLE):
+            figure = draw(*args, **kwargs)
+        plt.close(figure)  # the notebook shows the returned figure once; pyplot must not keep and show it again
+        return figure
+
+    return wrapper
+
+
+@_styled
+def year_of_nights(table: pd.DataFrame, title: str = "") -> Figure:
+    """Draw every meteor as a point: the night of the year across, the hour of the night down, brighter is larger.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Usable records with ``start`` (UTC) and ``magnitude`` (ndarrays of shape (n_samples,), mag).
+    title : str
+        Text above the figure.
+
+    Returns
+    -------
+    Figure
+    """
+    evening = table.start - pd.Timedelta(hours=12)
+    hour = (evening - evening.dt.floor("D")).dt.total_seconds().to_numpy() / 3600 - 12
+    peak = table.magnitude.map(np.min).to_numpy()
+    order = np.argsort(-peak)
+    bright = np.clip((4 - peak) / 8, 0, 1)[order]
+    figure, axes = plt.subplots(figsize=(11, 5), facecolor=NIGHT)
+    axes.set_facecolor(NIGHT)
+    day = evening.dt.day_of_year.to_numpy()[order] + np.linspace(-0.45, 0.45, len(order))  # spread over the day's width
+    size = 0.7 + 32 * bright**2.5
+    axes.scatter(day, hour[order], s=size, c=bright, cmap="inferno", vmin=-0.35, vmax=1, linewidths=0, alpha=0.9)
+    first = pd.date_range("2013-01-01", periods=12, freq="MS")
+    axes.set_xticks(first.day_of_year + 14, first.strftime("%b"))
+    axes.set_yticks([-6, -3, 0, 3, 6], ["18 h", "21 h", "midnight", "3 h", "6 h"])
+    axes.set(xlim=(-1, 368), ylim=(8.2, -8.2))
+    axes.tick_params(colors="white", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, color="white", loc="left")
+    return figure
+
+
+@_styled
+def records(table: pd.DataFrame) -> Figure:
+    """Draw light curves above their tracks, a column per record.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Up to about five rows with ``time_s``, ``magnitude``, ``ra_deg``, ``dec_deg`` (ndarrays of shape (n_samples,)),
+        ``station`` and ``start``.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = plt.subplots(2, len(table), figsize=(2.6 * len(table) + 0.8, 5.2), squeeze=False)
+    for (curve, sky), row in zip(grid.T, table.itertuples(), strict=True):
+        curve.plot(row.time_s, row.magnitude, ".-", color=BLUE, linewidth=0.8)
+        curve.invert_yaxis()
+        curve.set(title=f"{row.station}\n{row.start:%Y-%m-%d %H:%M}", xlabel="time / s")
+        _track(sky, row.ra_deg, row.dec_deg)
+    grid[0, 0].set_ylabel("magnitude (bright is up)")
+    grid[1, 0].set_ylabel("declination / °")
+    return figure
+
+
+@_styled
+def field_swap(as_recorded: pd.Series, true_order: pd.Series) -> Figure:
+    """Draw one record before and after its fields were put back: how far along the track, sample by sample.
+
+    Parameters
+    ----------
+    as_recorded, true_order : Series
+        The same record with ``time_s``, ``along_deg`` and ``magnitude`` (ndarrays of shape (n_samples,); seconds, degrees, mag).
+
+    Returns
+    -------
+    Figure
+    """
+    figure, grid = plt.subplots(2, 2, figsize=(9, 5), sharex=True, sharey="row")
+    for column, record, name, colour in ((0, as_recorded, "as recorded", ORANGE), (1, true_order, "true order", BLUE)):
+        grid[0, column].plot(record.time_s, record.along_deg, ".-", color=colour, linewidth=0.9)
+        grid[1, column].plot(record.time_s, record.magnitude, ".-", color=colour, linewidth=0.9)
+        grid[0, column].set_title(name)
+        grid[1, column].set_xlabel("time / s")
+    grid[0, 0].set_ylabel("along the track / °")
+    grid[1, 0].set_ylabel("magnitude (bright is up)")
+    grid[1, 0].invert_yaxis()
+    return figure
+
+
+@_styled
+def seasonal_rate(rate: pd.DataFrame, marks: dict[str, float]) -> Figure:
+    """Draw the mean number of meteors per night against the Sun's ecliptic longitude.
+
+    Parameters
+    ----------
+    rate : DataFrame, a row per degree
+        ``solar_longitude_deg`` (lower edge) and ``meteors_per_night``.
+    marks : dict
+        Labels and the longitudes (degrees) that they point at.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = plt.subplots(figsize=(10, 3.8))
+    axes.fill_between(rate.solar_longitude_deg, rate.meteors_per_night, step="post", color=SKY, alpha=0.6)
+    axes.step(rate.solar_longitude_deg, rate.meteors_per_night, where="post", color=BLUE, linewidth=0.8)
+    top = rate.meteors_per_night.max()
+    for label, longitude in marks.items():
+        near = (rate.solar_longitude_deg - longitude).abs() < 3
+        height = rate.meteors_per_night[near].max() + 0.03 * top
+        axes.annotate(
+            label, (longitude, height), (0, 12), textcoords="offset points", ha="center", arrowprops={"arrowstyle": "-"}
+        )
+    axes.set(xlabel="solar longitude / °", ylabel="meteors per night", xlim=(0, 360), ylim=(0, 1.2 * top))
+    axes.set_xticks(range(0, 361, 30))
+    return figure
+
+
+def _track(axes: Axes, ra_deg: np.ndarray, dec_deg: np.ndarray) -> None:
+    """Draw a track on the sky with east to the left and an open circle at its first sample."""
+    ra = np.degrees(np.unwrap(np.radians(ra_deg)))
+    axes.plot(ra, dec_deg, ".-", color=GREY, linewidth=0.8)
+    axes.plot(ra[0], dec_deg[0], "o", markerfacecolor="none", color=ORANGE, markersize=9)
+    axes.set_aspect(1 / max(np.cos(np.radians(dec_deg.mean())), 0.05), adjustable="datalim")
+    axes.invert_xaxis()
+    axes.set_xlabel("right ascension / °")
