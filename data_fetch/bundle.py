@@ -1,7 +1,7 @@
 """One archive for a room without network: the files of the book, their checksums and licences.
 
-The archive is a plain tar: what is in it is compressed already, so its size says all about what unpacking will take, and
-every operating system unpacks it without this package. The files lie in it as ``owner/repo/path``, so the unpacked folder
+The archive is a plain tar: most files are compressed already, nothing can blow up while it is unpacked, and every
+operating system unpacks it without this package. The files lie in it as ``owner/repo/path``, so the unpacked folder
 serves as a mirror (``METEORTUT_DATA_MIRROR``) and as a cache (``METEORTUT_DATA_DIR``) alike.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pandas as pd
@@ -24,7 +24,7 @@ import pandas as pd
 from data_fetch.download import data_dir, fetch, sha256
 from data_fetch.registry import dataset_names, local_path, registry
 
-README = """Data of the book, with CHECKSUMS (sha256sum -c CHECKSUMS) and LICENCES.csv; the files belong to those named there.
+README = """Data of the book; whose files these are stands in LICENCES.csv, and `sha256sum -c CHECKSUMS` checks them.
 Set METEORTUT_DATA_MIRROR to the folder that holds this file, or run: python -m data_fetch unpack BUNDLE.tar
 """
 TEXTS = ("CHECKSUMS", "LICENCES.csv", "README.txt")
@@ -34,7 +34,7 @@ BLOCK = tarfile.BLOCKSIZE
 
 
 class BadBundle(ValueError):
-    """An archive is no bundle, is cut short, or holds something that a bundle must not hold; nothing of it was written."""
+    """An archive is no bundle, is cut short, or holds what a bundle must not hold; nothing of it was written."""
 
 
 class _Member(NamedTuple):
@@ -96,8 +96,8 @@ def read_bundle(path: str | Path, into: str | Path | None = None) -> list[Path]:
     Returns
     -------
     list of Path
-        The data files in the folder. ``CHECKSUMS``, ``LICENCES.csv`` and ``README.txt`` are written beside them, from this
-        package's registry, not from the archive. A file that is there and right is left as it is.
+        The data files in the folder. ``CHECKSUMS``, ``LICENCES.csv`` and ``README.txt`` are written beside them, from
+        this package's registry, not from the archive. A file that is there and right is left as it is.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def _replacing(place: Path) -> Iterator[IO[bytes]]:
 
 def _checked_members(path: Path, stream: IO[bytes]) -> list[_Member]:
     """Check the whole archive: every member by its name, size and checksum, and that CHECKSUMS names the same files."""
-    known = {row.path: row for row in registry().itertuples()}
+    known: dict[str, Any] = {str(row.path): row for row in registry().itertuples()}
     listed: set[bytes] | None = None
     members: dict[str, _Member] = {}
     for member in _members(path, stream):
@@ -182,13 +182,11 @@ def _checked_members(path: Path, stream: IO[bytes]) -> list[_Member]:
             raise BadBundle(f"{path} holds {member.name!r} twice. Get the bundle anew.")
         if member.name not in known and member.name not in TEXTS:
             raise BadBundle(
-                f"{path} holds {member.name!r}, which the registry does not know. Make it with this version."
+                f"{path} holds {member.name!r}, which is not registered. Make the bundle with this version."
             )
         row = known.get(member.name)
         if member.size > (MAX_TEXT_BYTES if row is None else row.bytes):
-            raise BadBundle(
-                f"{path}: {member.name} has {member.size} bytes, more than registered. Get the bundle anew."
-            )
+            raise BadBundle(f"{path}: {member.name} has more bytes ({member.size}) than registered.")
         stream.seek(member.offset)
         content = stream.read(member.size)
         if row is not None and hashlib.sha256(content).hexdigest() != row.sha256:
@@ -206,7 +204,7 @@ def _checked_members(path: Path, stream: IO[bytes]) -> list[_Member]:
 
 
 def _members(path: Path, stream: IO[bytes]) -> Iterator[_Member]:
-    """Walk the headers one by one. ``tarfile`` itself would follow links, sparse maps and unlimited extended headers."""
+    """Walk the headers one by one; ``tarfile`` itself would follow links, sparse maps and endless extended headers."""
     size = os.fstat(stream.fileno()).st_size
     offset = 0
     while True:
@@ -221,9 +219,7 @@ def _members(path: Path, stream: IO[bytes]) -> Iterator[_Member]:
         if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
             raise BadBundle(f"{path} holds {header.name!r}, which is no plain file (tar type {header.type!r}).")
         if not 0 <= header.size <= size - offset - BLOCK:
-            raise BadBundle(
-                f"{path} is cut short: {header.name!r} should have {header.size} bytes. Get the bundle anew."
-            )
+            raise BadBundle(f"{path} is cut short: {header.name!r} should have {header.size} bytes.")
         yield _Member(header.name, header.size, offset + BLOCK)
         offset += BLOCK * (1 + -(-header.size // BLOCK))
 

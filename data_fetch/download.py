@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pandas as pd
 import pooch
 from tqdm.auto import tqdm
 
@@ -50,34 +51,26 @@ def fetch(name: str, progress: bool = True) -> list[Path]:
 
     Raises
     ------
-    TypeError
-        If the name is no text.
-    ValueError
-        If there is no such data set.
+    TypeError, ValueError
+        If the name is no text; if there is no such data set.
     DataUnavailable
         If a file can be had neither from the cache, nor the mirror (``METEORTUT_DATA_MIRROR``), nor its pinned address.
 
     Notes
     -----
-    Files are brought one by one and each is kept once it is verified, so a call after an interruption goes on from there.
+    Each file is kept once it is verified, so a call after an interruption goes on from there.
     """
     if not isinstance(name, str):
         raise TypeError(
             f"name is {name!r}; expected the name of one data set, such as 'gmn-ff'. Call fetch for each of several."
         )
     rows = dataset_rows(name)
-    states: dict[str, str] = {}
-    for path, expected in zip(rows.path, rows.sha256, strict=True):
-        states[path] = _state(local_path(data_dir(), path), expected)
-    missing = rows[[states[path] != "right" for path in rows.path]]
-    if len(missing):
-        size = int(missing.bytes.sum())
-        with tqdm(
-            total=size, unit="B", unit_scale=True, desc=f"{name} ({human_size(size)})", disable=not progress
-        ) as bar:
-            for row in missing.itertuples():
-                _obtain(row, bar.update, was_damaged=states[row.path] == "damaged")
-    return [local_path(data_dir(), path) for path in rows.path]
+    states = []
+    for place, expected in zip(_places(rows), rows.sha256, strict=True):  # no comprehension: the warning counts frames
+        states.append(_state(place, expected))
+    rows = rows.assign(was_damaged=[state == "damaged" for state in states])
+    _bring(rows[[state != "right" for state in states]], name, progress)
+    return _places(rows)
 
 
 def fetch_all(chapter: str | None = None, progress: bool = True) -> dict[str, list[Path]]:
@@ -99,6 +92,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _places(rows: pd.DataFrame) -> list[Path]:
+    return [local_path(data_dir(), path) for path in rows.path]
+
+
+def _bring(missing: pd.DataFrame, name: str, progress: bool) -> None:
+    if missing.empty:
+        return
+    size = int(missing.bytes.sum())
+    with tqdm(total=size, unit="B", unit_scale=True, desc=f"{name} ({human_size(size)})", disable=not progress) as bar:
+        for row in missing.itertuples():
+            _obtain(row, bar.update)
+
+
 def _state(place: Path, expected: str) -> str:
     """Look at a cached file: ``"right"``, ``"absent"``, or ``"damaged"``; a damaged one is removed at once."""
     try:
@@ -106,8 +112,8 @@ def _state(place: Path, expected: str) -> str:
             return "absent"
         if sha256(place) == expected:
             return "right"
-        warnings.warn(f"{place} does not match its checksum; it is removed and fetched anew.", stacklevel=3)
         place.unlink(missing_ok=True)
+        warnings.warn(f"{place} does not match its checksum; it is removed and fetched anew.", stacklevel=3)
     except FileNotFoundError:  # another process has just removed it
         return "absent"
     except OSError as error:
@@ -118,8 +124,8 @@ def _state(place: Path, expected: str) -> str:
     return "damaged"
 
 
-def _obtain(row: Any, update: Callable[[int], object], was_damaged: bool) -> None:
-    """Try each source in turn; pooch writes to a temporary name, verifies and renames, so nothing partial is ever left."""
+def _obtain(row: Any, update: Callable[[int], object]) -> None:
+    """Try each source in turn; pooch writes to a temporary name, verifies and renames, so nothing partial is left."""
     place = local_path(data_dir(), row.path)
     reasons: list[str] = []
     for url, make in _sources(row):
@@ -135,16 +141,18 @@ def _obtain(row: Any, update: Callable[[int], object], was_damaged: bool) -> Non
             reasons.append(f"  {url}: it gave other bytes than registered")
         except OSError as error:
             raise DataUnavailable(
-                f"{place} cannot be written ({error}). Free some space, or set METEORTUT_DATA_DIR to a folder that you can write to."
+                f"{place} cannot be written ({error}). Free some space, "
+                "or set METEORTUT_DATA_DIR to a folder that you can write to."
             ) from error
         counted.take_back()
     raise DataUnavailable(
         f"{row.path} (data set {row.dataset}) could not be had. "
-        + ("The file in the cache was damaged and is removed. " if was_damaged else "")
+        + ("The file in the cache was damaged and is removed. " if row.was_damaged else "")
         + "Tried:\n"
         + "\n".join(reasons)
-        + f"\nConnect to the network and run `python -m data_fetch get {row.dataset}`, or set METEORTUT_DATA_MIRROR to a folder "
-        "or http address that holds the files as owner/repo/path, or unpack a bundle: `python -m data_fetch unpack FILE`."
+        + f"\nConnect to the network and run `python -m data_fetch get {row.dataset}`; "
+        "or set METEORTUT_DATA_MIRROR to a folder or http address that holds the files as owner/repo/path; "
+        "or, with a bundle from elsewhere, run `python -m data_fetch unpack FILE`."
     )
 
 
@@ -170,6 +178,6 @@ def _sources(row: Any) -> list[tuple[str, Maker]]:
     if mirror and mirror.lower().startswith(("http://", "https://")):
         sources.insert(0, (f"{mirror.rstrip('/')}/{quote(row.path)}", from_address))
     elif mirror:
-        place = local_path(Path(mirror).expanduser().absolute(), row.path)
-        sources.insert(0, (str(place), partial(from_folder, place)))
+        folder = Path(mirror).expanduser().absolute()
+        sources.insert(0, (str(local_path(folder, row.path)), partial(from_folder, folder, row.path)))
     return sources

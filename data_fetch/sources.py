@@ -22,12 +22,14 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
+from data_fetch.registry import local_path
+
 #: Seconds to wait for a connection, and for the next bytes of a stalled one.
 TIMEOUT_S = (10.0, 30.0)
 #: Attempts per address, and the longest wait between two of them in seconds, whatever a server asks for.
 ATTEMPTS = 3
 MAX_WAIT_S = 30.0
-#: What an address is given in all, attempts and waits together: these seconds, and the file's size at this rate (bytes/s).
+#: What an address is given, all attempts and waits together: these seconds, and the file's size at this rate (bytes/s).
 START_S = 120.0
 MIN_RATE = 10_000.0
 MAX_REDIRECTS = 5
@@ -55,12 +57,12 @@ def time_limit(n_bytes: int) -> float:
     return START_S + n_bytes / MIN_RATE
 
 
-def from_folder(place: Path, n_bytes: int, update: Callable[[int], object]) -> Downloader:
+def from_folder(folder: Path, path: str, n_bytes: int, update: Callable[[int], object]) -> Downloader:
     """Make a pooch downloader that copies a file of a mirror folder; ``update`` hears of every block's bytes."""
 
     def download(url: str, output_file: str, _pooch: Any) -> None:
         with open(output_file, "wb") as out:
-            for block in _file_blocks(place, n_bytes):
+            for block in _file_blocks(folder, path, n_bytes):
                 out.write(block)
                 update(len(block))
         os.chmod(output_file, 0o644)  # a temporary file's 0600 would lock out other users of a shared cache
@@ -97,9 +99,12 @@ def user_agent() -> str:
     return f"meteortut/{about['Version']} (+{address})"
 
 
-def _file_blocks(place: Path, n_bytes: int) -> Iterator[bytes]:
+def _file_blocks(folder: Path, path: str, n_bytes: int) -> Iterator[bytes]:
     """Read a mirror's file; its own faults are the source's trouble, unlike those of writing."""
+    if not folder.is_dir():
+        raise SourceTrouble("the mirror is no folder; correct METEORTUT_DATA_MIRROR")
     try:
+        place = local_path(folder, path)
         size = place.stat().st_size
         if size != n_bytes:
             raise SourceTrouble(f"it has {size} bytes, {n_bytes} are registered")
@@ -113,7 +118,7 @@ def _file_blocks(place: Path, n_bytes: int) -> Iterator[bytes]:
 
 
 def _attempt(url: str, output_file: str, n_bytes: int, update: Callable[[int], object], deadline: float) -> None:
-    """Receive the file from a thread of its own: a library call that waits for a trickling server heeds no time limit."""
+    """Receive the file from a thread of its own: a library call waiting for a trickle of bytes heeds no time limit."""
     received: SimpleQueue[bytes | Exception | None] = SimpleQueue()
     stop = threading.Event()
     threading.Thread(target=_send, args=(url, n_bytes, received.put, stop), daemon=True).start()
@@ -176,7 +181,7 @@ def _open(url: str) -> requests.Response:
 
 
 def _redirected(url: str, location: str) -> str:
-    """Follow to another host, but not to a weaker protocol: that would tell a listener what is read, and let him answer."""
+    """Follow to another host, but not to a weaker protocol, which any listener on the way could answer."""
     target = urljoin(url, location)
     allowed = {"https"} if urlsplit(url).scheme == "https" else {"http", "https"}
     if urlsplit(target).scheme not in allowed:
@@ -205,6 +210,6 @@ def _seconds(retry_after: str) -> float | None:
 
 
 def _body(answer: requests.Response, n_bytes: int) -> Iterator[bytes]:
-    """Undo a Content-Encoding, unless the body is as long as the file: servers like to claim it for files that end in .gz."""
+    """Undo a Content-Encoding, unless the body is as long as the file: some servers claim one for any .gz file."""
     as_it_is = answer.headers.get("Content-Length") == str(n_bytes)
     return answer.raw.stream(BLOCK, decode_content=not as_it_is)

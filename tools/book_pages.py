@@ -103,14 +103,8 @@ def _chapter_cards(planned: list[dict[str, str]], chapters: dict[str, NotebookNo
             lines.append(":class-card: card-soon")
         opening = written and chapters[stem].metadata["meteortut"]["status"] == "opening"
         state = "The opening can be read now." if opening else "" if written else "Not written yet."
-        lines += [
-            "",
-            row["question"],
-            "+++",
-            f"{row['source'][0].upper()}{row['source'][1:]}. {state}".strip(),
-            ":::",
-            "",
-        ]
+        source = row["source"][0].upper() + row["source"][1:]
+        lines += ["", row["question"], "", f"*{source}.* {state}".strip(), ":::", ""]
     return "\n".join([*lines, "::::", ""])
 
 

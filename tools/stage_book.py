@@ -23,6 +23,8 @@ from repo_url import repo_url
 ROOT = Path(__file__).resolve().parents[1]
 #: Not part of the staged book: sources of chapters (their executed copies are), and what is unpacked or read by the tools.
 LEFT_OUT = {"vendor.tar.xz", "vendor.md", "chapters.csv"}
+#: Where a page with widgets looks for html-manager's icon font: beside itself, whatever the address of the script.
+ICON_PLACES = ["web/chapters/@jupyter-widgets/html-manager/dist", "web/chapters/@jupyter-widgets"]
 
 
 class StagingError(Exception):
@@ -101,8 +103,15 @@ def _vendored(archive: Path) -> dict[str, bytes]:
     with tarfile.open(archive) as members:
         for member in members:
             stream = members.extractfile(member)
-            if stream is not None:
-                files["assets/js/" + member.name.removeprefix("./")] = stream.read()
+            if stream is None:  # a folder
+                continue
+            name = member.name.removeprefix("./")
+            targets = (
+                [f"{place}/{Path(name).name}" for place in ICON_PLACES]
+                if name.startswith("icons/")
+                else [f"assets/js/{name}"]
+            )
+            files |= dict.fromkeys(targets, stream.read())
     return files
 
 

@@ -104,7 +104,7 @@ def _sheet(path: Path) -> list[tuple[Any, ...]]:
                 raise UnreadableFile(path, "it has no sheet", TABLE_FORMAT)
             # Both limits are needed: a row may claim any number, and openpyxl fills the gap.
             rows = list(book.worksheets[0].iter_rows(max_row=MAX_ROWS, max_col=len(HEADINGS), values_only=True))
-    except UnreadableFile:
+    except (UnreadableFile, FileNotFoundError, PermissionError):
         raise
     except (*_FAULTS, *_ZIP_FAULTS) as error:
         raise UnreadableFile(path, f"{type(error).__name__}: {error}"[:300], TABLE_FORMAT) from error

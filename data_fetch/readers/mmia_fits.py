@@ -35,6 +35,8 @@ FITS_FORMAT = (
 MAX_FITS_BYTES, MAX_FRAMES = 256 << 20, 100_000
 #: Names of a flux column without case, spaces and underscores; {} is the photometer's number.
 VARIANTS = ("phot{}photonflux", "phot{}flux", "photometer{}photonflux", "photometer{}flux")
+#: Bytes of a number by its code in TFORM.
+BYTES = {"B": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8}
 _MICROWATT = ("", "uwm2", "muwm2", "microwm2", "microwattm2", "microwattsm2", "106wm2", "uw", "microwatt")
 _WATT = ("wm2", "wattm2", "wattsm2")
 #: Header and heap of a damaged file lead astropy into nearly any of these.
@@ -131,12 +133,12 @@ def _check_size(path: Path, hdu: Any) -> None:
     header = hdu.header
     width, frames, heap = header["NAXIS1"], header["NAXIS2"], header.get("PCOUNT", 0)
     if not (width > 0 and 0 < frames <= MAX_FRAMES and heap >= 0):
-        raise UnreadableFile(
-            path, f"its table has {frames} rows of {width} bytes", f"{FITS_FORMAT}, up to {MAX_FRAMES}"
-        )
-    end = hdu.fileinfo()["datLoc"] + width * frames + heap
-    if end > (size := path.stat().st_size):
+        raise UnreadableFile(path, f"its table has {frames} rows of {width} bytes", f"1 to {MAX_FRAMES} rows")
+    end, size = hdu.fileinfo()["datLoc"] + width * frames + heap, path.stat().st_size
+    if end > size:
         raise UnreadableFile(path, f"it is cut short, {size} bytes", f"{end} bytes by its header; fetch it again")
+    if (columns := hdu.columns.dtype.itemsize) != width:
+        raise UnreadableFile(path, f"its rows have {width} bytes", f"{columns}, as its columns together")
 
 
 def _frames(path: Path, hdu: Any, names: dict[str, str], to_microwatt: float | None) -> pd.DataFrame:
@@ -173,12 +175,11 @@ def _band(path: Path, hdu: Any, name: str, to_microwatt: float | None) -> list[n
     if not code:
         raise UnreadableFile(path, f"its column {name} has the format {column.format}", "numbers")
     if code[1]:
-        # Rows of variable length may all point at one place: what they claim together must fit into the file.
-        counts = hdu.data.view(np.ndarray)[name][:, 0].astype(float)
-        if (counts < 0).any() or counts.sum() > path.stat().st_size:
-            raise UnreadableFile(
-                path, f"its column {name} claims {counts.sum():.0f} samples", "no more than the file can hold"
-            )
+        # Arrays of variable length may all point at one place: what they claim together must fit into the file's heap.
+        counts, starts = hdu.data.view(np.ndarray)[name].astype(float).T
+        sizes, heap = counts * BYTES[code[2]], hdu.header["PCOUNT"]
+        if (counts < 0).any() or (starts < 0).any() or sizes.sum() > heap or (starts + sizes > heap).any():
+            raise UnreadableFile(path, f"its column {name} claims {sizes.sum():.0f} bytes", f"{heap} bytes at most")
     unit = _plain(column.unit or "")
     if to_microwatt is None and unit not in _MICROWATT + _WATT:
         raise UnreadableFile(

@@ -81,8 +81,8 @@ def pair_sprites(paths: Iterable[str | Path]) -> pd.DataFrame:
 
     Notes
     -----
-    All 147 images are in the split ``train``: make your own test split, by night, since several cameras saw the
-    same sprite and one storm gives many. The clock's zone is not stated.
+    All 147 images are in the split ``train``: make your own test split, by night. They come from 42 nights, one of
+    which gives 38, and up to three cameras looked at the same storm. The clock's zone is not stated.
     """
     found: dict[str, dict[tuple[str, str], Path]] = {".jpg": {}, ".txt": {}}
     for path in map(Path, paths):

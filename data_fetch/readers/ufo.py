@@ -156,12 +156,12 @@ def trigger_overlay_mask(shape: tuple[int, int]) -> np.ndarray:
 
     Notes
     -----
-    Measured over all images, the two cameras of (576, 720) apart and then joined. Borders: where the spread over
-    the images falls below half of that of the columns (rows) next to it; columns 0 to 5 and from 706, rows from 572.
+    Measured over all images, the two cameras of (576, 720) apart and then joined. Borders: where the spread over the
+    images falls below half of that of the columns (rows) next to it; columns 0 to 5 and from 706, rows from 572.
     Caption (time, frame, trigger number, **camera name**): where the median difference from the sky just above exceeds
     30 levels (25 in ``sprites``); rows 562 to 570, columns 5 to 354; widened to whole 8x8 JPEG blocks, since their
-    ringing carries it too. In ``sprites`` the caption fills rows 464 to 479 from edge to edge (three of the 165 boxes
-    reach into it), and rows 0 and 1 are dark.
+    ringing carries it too. In ``sprites`` the caption fills rows 464 to 479 from edge to edge (no box reaches into it),
+    and rows 0 and 1 are dark.
     """
     if tuple(shape) not in ((576, 720), (480, 640)):
         raise ValueError(f"shape is {tuple(shape)}; expected (576, 720) or (480, 640), where the overlay was measured.")
