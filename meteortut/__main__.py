@@ -22,7 +22,9 @@ EXTRAS = {
 
 def main() -> int:
     """Print the findings; exit status 1 when the package itself lacks something."""
-    print(f"meteortut {version('meteortut')}, Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    print(
+        f"meteortut {version('meteortut')}, Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
     print(f"{os.cpu_count()} processor cores; environment {sys.prefix}")
     missing = {extra: _missing(extra) for extra in EXTRAS}
     for extra, purpose in EXTRAS.items():

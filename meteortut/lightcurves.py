@@ -82,18 +82,23 @@ def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     lengths = table.magnitude.map(len)
     finite = np.array(
-        [bool(np.isfinite(ra).all() and np.isfinite(dec).all()) for ra, dec in zip(table.ra_deg, table.dec_deg)]
+        [
+            bool(np.isfinite(ra).all() and np.isfinite(dec).all())
+            for ra, dec in zip(table.ra_deg, table.dec_deg, strict=True)
+        ]
     )
     chosen = np.zeros(len(table), int)
     residuals = np.full((len(table), 3), np.nan)
     ready = np.flatnonzero(table.usable & finite)
-    for n, group in pd.Series(ready).groupby(lengths.iloc[ready].to_numpy()):
-        rows = group.to_numpy()
-        along = along_track(np.stack(table.ra_deg.iloc[rows]), np.stack(table.dec_deg.iloc[rows]))
+    for n in np.unique(lengths.iloc[ready]):  # all records of one length at once
+        rows = ready[lengths.iloc[ready] == n]
+        along = along_track(np.stack(list(table.ra_deg.iloc[rows])), np.stack(list(table.dec_deg.iloc[rows])))
         residuals[rows] = np.stack([_scatter(along[:, order]) for order in _orders(n)], axis=1)
         chosen[rows] = residuals[rows].argmin(axis=1)
     for name in ["magnitude", "ra_deg", "dec_deg"]:
-        table[name] = [values[_orders(len(values))[k]] if k else values for values, k in zip(table[name], chosen)]
+        table[name] = [
+            values[_orders(len(values))[k]] if k else values for values, k in zip(table[name], chosen, strict=True)
+        ]
     table["was_swapped"] = chosen > 0
     table["residual_deg_as_recorded"] = residuals[:, 0]
     table["residual_deg"] = np.take_along_axis(residuals, chosen[:, None], axis=1)[:, 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#56b4e9", "#777777"
 NIGHT = "#0b1020"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -88,7 +88,7 @@ def records(table: pd.DataFrame) -> Figure:
     Figure
     """
     figure, grid = plt.subplots(2, len(table), figsize=(2.6 * len(table) + 0.8, 5.2), squeeze=False)
-    for (curve, sky), row in zip(grid.T, table.itertuples(), strict=True):
+    for (curve, sky), (_, row) in zip(grid.T, table.iterrows(), strict=True):
         curve.plot(row.time_s, row.magnitude, ".-", color=BLUE, linewidth=0.8)
         curve.invert_yaxis()
         curve.set(title=f"{row.station}\n{row.start:%Y-%m-%d %H:%M}", xlabel="time / s")

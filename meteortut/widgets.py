@@ -36,7 +36,7 @@ def flipbook(pages: Iterable[tuple[Figure, str]], label: str = "page") -> ipywid
     if not leaves:
         raise ValueError("a flipbook needs at least one page; got none.")
     stack = ipywidgets.Stack(children=leaves, selected_index=0)
-    slider = ipywidgets.IntSlider(value=0, min=0, max=len(leaves) - 1, description=label, continuous_update=True)
+    slider = ipywidgets.IntSlider(value=0, min=0, max=len(leaves) - 1, description=label, readout=False)
     link = ipywidgets.jslink((slider, "value"), (stack, "selected_index"))
     box = ipywidgets.VBox([slider, stack])
     box.link = link  # a link that nobody holds is forgotten when the page's widget state is saved

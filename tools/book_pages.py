@@ -112,8 +112,9 @@ def _timings(rows: list[dict[str, Any]]) -> str:
     lines = ["| chapter | time | of | peak memory | of |", "|---|--:|--:|--:|--:|"]
     for row in rows:
         allowed = budget(row["chapter"], ROOT / "pyproject.toml")
-        measured = f"{row['seconds']:.1f} s | {allowed.seconds:.0f} s | {row['peak_rss_mib']:.0f} MiB | {allowed.peak_rss_mib:.0f} MiB"
-        lines.append(f"| [{row['chapter']}](/chapters/{row['chapter']}.ipynb) | {measured} |")
+        time = f"{row['seconds']:.1f} s | {allowed.seconds:.0f} s"
+        memory = f"{row['peak_rss_mib']:.0f} MiB | {allowed.peak_rss_mib:.0f} MiB"
+        lines.append(f"| [{row['chapter']}](/chapters/{row['chapter']}.ipynb) | {time} | {memory} |")
     found = [f"{name} {release}" for name in TOLD if (release := _version(name))]
     machine = f"{os.cpu_count()} processor cores, {platform.system()}, Python {platform.python_version()}"
     return "\n".join([*lines, "", f"Measured on {machine}; {', '.join(found)}.", ""])
@@ -131,11 +132,11 @@ def _data_gallery() -> str:
     for name, rows in registry().groupby("dataset", sort=False):
         first = rows.iloc[0]
         used = ", ".join(f"`{stem}`" for stem in first.chapters.split(";"))
-        folders = sorted({"/".join(url.split("/")[3:5]) + "@" + url.split("/")[5][:7] for url in rows.url})
+        pinned = sorted({"`" + "/".join(url.split("/")[3:5]) + "@" + url.split("/")[5][:7] + "`" for url in rows.url})
         licence = "; ".join(dict.fromkeys(rows.licence))
         sections.append(
             f"## {first.title}\n\n`{name}`: {first.holds}.\n\n"
             f"| | |\n|---|---|\n| files | {len(rows)}, {human_size(rows.bytes.sum())} |\n| licence | {licence} |\n"
-            f"| source | {first.citation} |\n| pinned to | {', '.join(f'`{folder}`' for folder in folders)} |\n| chapters | {used} |\n"
+            f"| source | {first.citation} |\n| pinned to | {', '.join(pinned)} |\n| chapters | {used} |\n"
         )
     return "\n".join(sections)

@@ -22,7 +22,7 @@ from repo_url import repo_url
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Not part of the staged book: sources of chapters (their executed copies are), and what is unpacked or read by the tools.
-LEFT_OUT = {"vendor.tar.xz", "vendor.md", "chapters.csv"}
+LEFT_OUT = {"vendor.tar.xz", "vendor.md", "chapters.csv", "ruff.toml"}
 #: Where a page with widgets looks for html-manager's icon font: beside itself, whatever the address of the script.
 ICON_PLACES = ["web/chapters/@jupyter-widgets/html-manager/dist", "web/chapters/@jupyter-widgets"]
 
@@ -92,7 +92,7 @@ def _page(notebook: nbformat.NotebookNode) -> str:
 
 def _config(path: Path, results: dict[str, Any]) -> str:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    config["repository"]["url"] = repo_url()
+    config["sphinx"]["config"]["html_theme_options"]["repository_url"] = repo_url()
     config["sphinx"]["config"]["release"] = version("meteortut")
     config["parse"]["myst_substitutions"] = {"repo_url": repo_url(), "results": results}
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

@@ -87,5 +87,7 @@ def _numbers(column: pd.Series) -> list[np.ndarray]:
     empty = text.str.strip() == ""
     counts = np.where(empty, 0, text.str.count(";") + 1)
     tokens = ";".join(text[~empty]).split(";") if (~empty).any() else []
-    values = pd.to_numeric(pd.Series(tokens, dtype="string").str.strip(), errors="coerce").to_numpy(float, na_value=np.nan)
+    values = pd.to_numeric(pd.Series(tokens, dtype="string").str.strip(), errors="coerce").to_numpy(
+        float, na_value=np.nan
+    )
     return np.split(values, np.cumsum(counts)[:-1]) if len(counts) else []

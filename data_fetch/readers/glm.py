@@ -72,7 +72,18 @@ def read_glm_flashes(paths: str | Path | Sequence[str | Path], min_groups: int =
     if isinstance(paths, (str, Path)):
         paths = [paths]
     rows = [row for path in paths for row in _flashes(Path(path), min_groups)]
-    columns = ["flash_id", "start", "time_s", "energy_j", "lat_deg", "lon_deg", "area_km2", "n_groups", "duration_s", "file"]
+    columns = [
+        "flash_id",
+        "start",
+        "time_s",
+        "energy_j",
+        "lat_deg",
+        "lon_deg",
+        "area_km2",
+        "n_groups",
+        "duration_s",
+        "file",
+    ]
     types: dict[Any, Any] = dict.fromkeys(("lat_deg", "lon_deg", "area_km2", "duration_s"), "float64")
     types |= {"flash_id": "int64", "start": "datetime64[ns, UTC]", "n_groups": "int64", "file": "string"}
     return pd.DataFrame(rows, columns=columns).astype(types)
@@ -198,9 +209,13 @@ def _check_claims(path: Path) -> None:
                 continue
             largest = max(item.size or 0, int(np.prod(item.chunks or (0,), dtype=float)))
             if largest > MAX_ROWS:
-                raise UnreadableFile(path, f"{name} claims {largest} values", f"at most {MAX_ROWS}, as the product allows")
+                raise UnreadableFile(
+                    path, f"{name} claims {largest} values", f"at most {MAX_ROWS}, as the product allows"
+                )
             if name in _NEEDED and (item.ndim != 1 or item.dtype.kind not in "iuf"):
-                raise UnreadableFile(path, f"{name} is {item.dtype} with {item.ndim} axes", f"{_EXPECTED}: numbers on one axis")
+                raise UnreadableFile(
+                    path, f"{name} is {item.dtype} with {item.ndim} axes", f"{_EXPECTED}: numbers on one axis"
+                )
 
 
 def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -214,7 +229,9 @@ def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     return values, units
 
 
-def _checked(path: Path, raw: dict[str, np.ndarray], units: dict[str, str]) -> tuple[dict[str, np.ndarray], pd.Timestamp]:
+def _checked(
+    path: Path, raw: dict[str, np.ndarray], units: dict[str, str]
+) -> tuple[dict[str, np.ndarray], pd.Timestamp]:
     """Values in our units; times must be finite and count from one instant, numbers of flashes must be whole."""
     values = {name: array.astype(np.float64) for name, array in raw.items()}
     epochs: set[Any] = set()
@@ -225,13 +242,17 @@ def _checked(path: Path, raw: dict[str, np.ndarray], units: dict[str, str]) -> t
         if not (np.abs(values[name]) < _MAX_OFFSET_S).all():
             raise UnreadableFile(path, f"{name} [{units[name]}] is not within a day of its instant", _EXPECTED)
     if len(epochs) != 1 or pd.isna(min(epochs)):
-        raise UnreadableFile(path, f"its times count from {sorted(map(str, epochs))}", f"{_EXPECTED}, one instant for all")
+        raise UnreadableFile(
+            path, f"its times count from {sorted(map(str, epochs))}", f"{_EXPECTED}, one instant for all"
+        )
     for name in ("flash_id", "group_parent_flash_id"):
         if not np.isfinite(values[name]).all():
             raise UnreadableFile(path, f"{name} has values that are not numbers", _EXPECTED)
         values[name] = values[name].astype(np.int64)
     values["flash_area"] *= _AREA_UNITS.get(units["flash_area"], np.nan)
-    lengths = {prefix: {values[name].size for name in _NEEDED if name.startswith(prefix)} for prefix in ("flash", "group")}
+    lengths = {
+        prefix: {values[name].size for name in _NEEDED if name.startswith(prefix)} for prefix in ("flash", "group")
+    }
     if any(len(sizes) != 1 for sizes in lengths.values()):
         raise UnreadableFile(path, f"its variables have different lengths ({lengths})", _EXPECTED)
     return values, epochs.pop()

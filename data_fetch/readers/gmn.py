@@ -109,7 +109,9 @@ def read_ff(path: str | Path) -> FFFile:
             raise UnreadableFile(path, f"plane {name} is {found}", f"{_EXPECTED}, all 2-D uint8 of one shape")
     last = int(planes["MAXFRAME"].max())
     if not last < n_frames <= MAX_FRAMES:
-        raise UnreadableFile(path, f"NFRAMES is {n_frames:g}, MAXFRAME goes up to {last}", f"MAXFRAME < NFRAMES <= {MAX_FRAMES}")
+        raise UnreadableFile(
+            path, f"NFRAMES is {n_frames:g}, MAXFRAME goes up to {last}", f"MAXFRAME < NFRAMES <= {MAX_FRAMES}"
+        )
     return FFFile(Path(path).name, station, start, fps, int(n_frames), *(planes[name] for name in PLANES))
 
 
@@ -201,7 +203,9 @@ def read_mask(path: str | Path) -> np.ndarray:
                 return np.asarray(image.convert("L")) > 0
         except UnreadableFile:
             raise
-        except Exception as error:  # Pillow raises many types on damaged bitmaps, SyntaxError and struct.error among them
+        except (
+            Exception
+        ) as error:  # Pillow raises many types on damaged bitmaps, SyntaxError and struct.error among them
             raise UnreadableFile(path, f"Pillow says {type(error).__name__}: {error}", expected) from error
 
 

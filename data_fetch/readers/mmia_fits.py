@@ -83,7 +83,8 @@ def read_mmia_fits(path: str | Path, to_microwatt: float | None = None) -> pd.Da
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks about headers; what matters is checked
-            with fits.open(path, mode="readonly", disable_image_compression=True) as hdus:
+            # The file is opened here, since astropy leaves its own open when a header is bad.
+            with path.open("rb") as file, fits.open(file, disable_image_compression=True) as hdus:
                 hdu, names = _photometer_table(path, hdus)
                 return _frames(path, hdu, names, to_microwatt)
     except UnreadableFile:

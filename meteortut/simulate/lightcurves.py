@@ -67,17 +67,15 @@ def simulate_light_curves(
     station = rng.choice(["CAM1", "CAM2", "CAM3", "CAM4"], n, p=[0.31, 0.20, 0.19, 0.30])
     swapped = (station != "CAM4") & (rng.random(n) < swapped_share)
     records = [_record(speed[i], swapped[i], rng) for i in range(n)]
+    time, magnitude, ra, dec, peak = (list(column) for column in zip(*records, strict=True))
     data = pd.DataFrame({"id": [f"SIM{i:06d}" for i in range(n)], "station": station, "start": start})
-    for k, name in enumerate(["time_s", "magnitude", "ra_deg", "dec_deg"]):
-        data[name] = [record[k] for record in records]
+    data = data.assign(time_s=time, magnitude=magnitude, ra_deg=ra, dec_deg=dec)
     data["n_samples"] = data.magnitude.map(len)
     data["start_inside"] = data["end_inside"] = True
     data["no_object"] = data["several_objects"] = data["duplicate"] = False
     data["too_short"] = data.n_samples < 5
     data["usable"] = ~data.too_short
-    truth = pd.DataFrame(
-        {"shower": shower, "speed_km_s": speed, "peak_magnitude": [record[4] for record in records], "swapped": swapped}
-    )
+    truth = pd.DataFrame({"shower": shower, "speed_km_s": speed, "peak_magnitude": peak, "swapped": swapped})
     return data, truth
 
 
@@ -86,10 +84,7 @@ def _starts(n: int, rng: np.random.Generator) -> pd.Series:
     nights = pd.Series(pd.date_range("2013-01-01", "2015-12-31", freq="D", tz="UTC") + pd.Timedelta(hours=24))
     longitude = solar_longitude(nights)
     half_night_h = 4.9 + 2.7 * np.cos(np.radians(longitude - 270.0))  # 54° N: short in June, long in December
-    activity = 1 + sum(
-        _activity(longitude, row.lambda_peak_deg) * SHOWER_STRENGTH[row.code] for row in _showers().itertuples()
-    )
-    weight = activity * half_night_h
+    weight = (1 + _shares(longitude).sum(axis=1)) * half_night_h
     chosen = rng.choice(len(nights), n, p=weight / weight.sum())
     offset_h = rng.uniform(-1, 1, n) * half_night_h[chosen]
     return (nights.iloc[chosen].reset_index(drop=True) + pd.to_timedelta(offset_h, unit="h")).dt.floor("s")
@@ -100,18 +95,21 @@ def _showers() -> pd.DataFrame:
     return table[table.code.isin(list(SHOWER_STRENGTH))]
 
 
-def _activity(longitude: np.ndarray, peak: float) -> np.ndarray:
-    """Activity of a shower relative to its peak, exponential on either side (Jenniskens 1994, A&A 287, 990)."""
-    away = np.abs((longitude - peak + 180) % 360 - 180)
-    return np.exp(-away / SHOWER_WIDTH_DEG)
+def _shares(longitude: np.ndarray) -> np.ndarray:
+    """Activity of each shower against the sporadics' 1, (n, n_showers), exponential on either side of its peak.
+
+    The shape is that of Jenniskens 1994, A&A 287, 990.
+    """
+    table = _showers()
+    away = np.abs((longitude[:, None] - table.lambda_peak_deg.to_numpy() + 180) % 360 - 180)
+    return np.array([SHOWER_STRENGTH[code] for code in table.code]) * np.exp(-away / SHOWER_WIDTH_DEG)
 
 
 def _members(longitude: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw each meteor's shower (or SPO) and its entry speed, km/s."""
-    table = _showers()
-    share = [_activity(longitude, row.lambda_peak_deg) * SHOWER_STRENGTH[row.code] for row in table.itertuples()]
-    share = np.stack([np.ones_like(longitude), *share], axis=1)
+    share = np.column_stack([np.ones_like(longitude), _shares(longitude)])
     bound = np.cumsum(share / share.sum(axis=1, keepdims=True), axis=1)
+    table = _showers()
     member = np.minimum((rng.random(len(longitude))[:, None] > bound).sum(axis=1), len(table))
     sporadic = np.clip(rng.normal(38.0, 14.0, len(longitude)), 12.0, 71.0)
     shower_speed = np.sqrt(np.array([0.0, *table.vg_km_s]) ** 2 + 11.2**2)  # the Earth's pull adds its escape speed

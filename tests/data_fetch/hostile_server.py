@@ -12,13 +12,19 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
+from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
+import pytest
 
-from data_fetch import fetch
+from data_fetch import DataUnavailable, fetch
 from data_fetch.registry import read_registry
 
 Answer = Callable[["Handler"], None]
+ONE = bytes(range(256)) * 20
+THREE = {"b1.bin": b"first" * 100, "sub/b2.bin": b"second" * 100, "b3 %.bin": b"third" * 100}
+RIGHT = {"owner/repo/a.bin": ONE}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -32,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
         answers = self.server.answers.get(self.path, [status(404)])
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-    def start(self, code: int = 200, **headers: object) -> None:
+    def start(self, code: int, /, **headers: object) -> None:
         """Send a status and headers; underscores stand for hyphens."""
         self.send_response(code)
         for name, value in {"Connection": "close", **headers}.items():
@@ -61,16 +67,12 @@ class HostileServer(ThreadingHTTPServer):
 
     def url(self, name: str) -> str:
         """Give the pinned address of a file."""
-        return f"{self.base}/owner/repo/{COMMIT}/{name}"
+        return f"{self.base}/owner/repo/{COMMIT}/{quote(name)}"
 
     def serve(self, name: str, *answers: Answer, mirror: bool = False) -> None:
         """Set the answers for a file, at its pinned address or, below ``/mirror``, at that of a mirror."""
-        address = f"/mirror/owner/repo/{name}" if mirror else f"/owner/repo/{COMMIT}/{name}"
-        self.answers[address] = list(answers)
-
-    def count(self, name: str = "") -> int:
-        """Count the requests for a file, or all."""
-        return sum(path.endswith(name) for path, _ in self.requests)
+        address = "/mirror/owner/repo" if mirror else f"/owner/repo/{COMMIT}"
+        self.answers[f"{address}/{quote(name)}"] = list(answers)
 
 
 @contextmanager
@@ -93,7 +95,7 @@ def body(content: bytes, length: int | None = None, **headers: object) -> Answer
 
     def answer(handler: Handler) -> None:
         announced = {} if length == -1 else {"Content_Length": len(content) if length is None else length}
-        handler.start(**announced, **headers)
+        handler.start(200, **announced, **headers)
         handler.wfile.write(content)
 
     return answer
@@ -113,7 +115,7 @@ def stall(content: bytes) -> Answer:
     """Announce a longer body, send these bytes, then fall silent."""
 
     def answer(handler: Handler) -> None:
-        handler.start(Content_Length=len(content) + 1000)
+        handler.start(200, Content_Length=len(content) + 1000)
         handler.wfile.write(content)
         handler.wfile.flush()
         handler.server.closing.wait(20)
@@ -128,7 +130,7 @@ def drip(in_headers: bool) -> Answer:
         if in_headers:
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
         else:
-            handler.start(Content_Length=1 << 30)
+            handler.start(200, Content_Length=1 << 30)
         while not handler.server.closing.wait(0.02):
             handler.wfile.write(b"x")
             handler.wfile.flush()
@@ -138,14 +140,14 @@ def drip(in_headers: bool) -> Answer:
 
 def endless(handler: Handler) -> None:
     """Send blocks for ever, without a length."""
-    handler.start()
+    handler.start(200)
     while not handler.server.closing.is_set():
         handler.wfile.write(bytes(1 << 16))
 
 
 def reset(handler: Handler) -> None:
     """Send half an answer, then a TCP reset."""
-    handler.start(Content_Length=1000)
+    handler.start(200, Content_Length=1000)
     handler.wfile.write(bytes(10))
     handler.wfile.flush()
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -157,9 +159,9 @@ def no_http(handler: Handler) -> None:
     handler.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
 
 
-def gzip_bomb(handler: Handler) -> None:
+def gzip_bomb() -> Answer:
     """Send 64 MB of zeros as 64 kB."""
-    body(gzip.compress(bytes(64 << 20)), Content_Encoding="gzip")(handler)
+    return body(gzip.compress(bytes(64 << 20)), Content_Encoding="gzip")
 
 
 def small_registry(server: HostileServer, contents: dict[str, dict[str, bytes]]) -> pd.DataFrame:
@@ -175,7 +177,7 @@ def small_registry(server: HostileServer, contents: dict[str, dict[str, bytes]])
 
 
 def install(table: pd.DataFrame, patch: Callable[[object, str, object], object] = setattr) -> None:
-    """Let the package use this registry; the package's own name ``registry`` is a function, hence the import by name."""
+    """Let the package use this registry; ``data_fetch.registry`` is a function, hence the import by name."""
     patch(import_module("data_fetch.registry"), "_load", lambda: table)
 
 
@@ -183,3 +185,31 @@ def fetch_in_child(table: pd.DataFrame, name: str) -> list[str]:
     """Fetch a data set of this registry; for a process of its own."""
     install(table)
     return [str(path) for path in fetch(name, progress=False)]
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files below a folder."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def assert_holds(folder: Path, expected: dict[str, bytes]) -> None:
+    """Check that exactly these files are under a folder: nothing partial, nothing temporary."""
+    found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
+    assert found == expected
+
+
+def arrives(cache: Path) -> None:
+    """Check that the data set ``one`` arrives whole, and that nothing else is left."""
+    assert fetch("one", progress=False) == [cache / "owner/repo/a.bin"]
+    assert_holds(cache, RIGHT)
+
+
+def unavailable(cache: Path, *said: str) -> None:
+    """Check that the data set ``one`` cannot be had, that the message says these things, and that nothing is left."""
+    with pytest.raises(DataUnavailable) as caught:
+        fetch("one", progress=False)
+    for words in (*said, "owner/repo/a.bin", "data set one", "python -m data_fetch get one", "METEORTUT_DATA_MIRROR"):
+        assert words in str(caught.value)
+    assert_holds(cache, {})
