@@ -60,8 +60,10 @@ def busiest_night(answer: Any, table: pd.DataFrame) -> Verdict:
     if answer is ...:
         return Verdict(name, None, "Not answered yet: replace the three dots by a date.")
     try:
-        date = pd.Timestamp(answer).date()
+        date: Any = pd.Timestamp(answer).date()
     except (TypeError, ValueError):
+        date = pd.NaT
+    if date is pd.NaT:
         return Verdict(
             name, False, f"This is a {type(answer).__name__}; a date is needed, for instance `'2013-04-03'`."
         )

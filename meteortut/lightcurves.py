@@ -72,13 +72,19 @@ def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A copy, with the arrays in the order chosen, and ``was_swapped`` (bool), ``residual_deg_as_recorded`` and
-        ``residual_deg`` (degrees, root mean square along the track before and after). A record that is not usable, or whose
-        positions are not all finite, is left as it is: ``False``, NaN, NaN.
+        ``residual_deg`` (degrees, root mean square along the track before and after). A record that is not usable, is too short,
+        or has a position that is not finite, is left as it is: ``False``, NaN, NaN.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
 
     Notes
     -----
-    Equal to one of its rivals only when the meteor does not move. Found for this book: see chapter 6.
+    Found for this book: see chapter 6.
     """
+    _require(table, ["magnitude", "ra_deg", "dec_deg", "usable"])
     table = table.copy()
     lengths = table.magnitude.map(len)
     finite = np.array(
@@ -89,7 +95,7 @@ def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
     )
     chosen = np.zeros(len(table), int)
     residuals = np.full((len(table), 3), np.nan)
-    ready = np.flatnonzero(table.usable & finite)
+    ready = np.flatnonzero(table.usable & finite & (lengths >= MIN_SAMPLES))
     for n in np.unique(lengths.iloc[ready]):  # all records of one length at once
         rows = ready[lengths.iloc[ready] == n]
         along = along_track(np.stack(list(table.ra_deg.iloc[rows])), np.stack(list(table.dec_deg.iloc[rows])))
@@ -141,6 +147,11 @@ def ledger(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, a row per rule
         ``rule``, ``records`` (that this rule takes and no rule before it), ``left`` (after this rule).
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
     """
     rules = {
         "several_objects": "several objects, their curves laid end to end",
@@ -148,6 +159,7 @@ def ledger(table: pd.DataFrame) -> pd.DataFrame:
         "duplicate": "the same file a second time",
         "too_short": f"fewer than {MIN_SAMPLES} samples",
     }
+    _require(table, list(rules))
     left = pd.Series(True, index=table.index)
     rows = [{"rule": "all records", "records": 0, "left": len(table)}]
     for flag, words in rules.items():
@@ -169,7 +181,13 @@ def nightly(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, a row per night with at least one usable record
         ``night`` (date of the evening), ``n_meteors``, ``solar_longitude_deg`` (at the midnight in its middle, J2000).
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
     """
+    _require(table, ["start", "usable"])
     start = table.start[table.usable]
     evening = (start - pd.Timedelta(hours=12)).dt.floor("D").dt.tz_localize(None)
     nights = start.groupby(evening.rename("night")).size().reset_index(name="n_meteors")
@@ -207,6 +225,12 @@ def seasonal_rate(nights: pd.DataFrame, width_deg: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame(
         {"solar_longitude_deg": width_deg * np.arange(n_bins), "n_nights": n_nights, "meteors_per_night": rate}
     )
+
+
+def _require(table: pd.DataFrame, columns: list[str]) -> None:
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise ValueError(f"the table has no column {', '.join(missing)}; expected one as read_aop gives it.")
 
 
 def _orders(n: int) -> np.ndarray:

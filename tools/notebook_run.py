@@ -79,8 +79,8 @@ def execute(
 
 
 def _client(notebook: NotebookNode, folder: Path, budget: Budget) -> Any:  # nbclient types each attribute as maybe None
-    # With no folder to search, the one spec left is ipykernel's own, which starts sys.executable. A "python3" that the user
-    # installed for another environment would win otherwise.
+    # With no folder to search, the one spec left is ipykernel's own, which starts sys.executable. A "python3" that the
+    # user installed for another environment would win otherwise.
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     quiet = logging.getLogger("run_notebooks")
     quiet.setLevel(logging.CRITICAL + 1)  # what nbclient logs, the failure says

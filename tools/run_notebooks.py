@@ -2,9 +2,9 @@
 
 ``python tools/run_notebooks.py [--only NAME]... [--force] [--source book/chapters] [--build _build]``
 
-Executed copies go to ``BUILD/executed`` and are reused while nothing they depend on has changed; what they recorded and used
-goes to ``BUILD/reports``. Budgets are the table ``[tool.meteortut.budgets]`` of pyproject.toml. Exit status: 0 all is well,
-1 a chapter failed, 2 the request itself is wrong.
+Executed copies go to ``BUILD/executed`` and are reused while nothing they depend on has changed; what they recorded
+and used goes to ``BUILD/reports``. Budgets are the table ``[tool.meteortut.budgets]`` of pyproject.toml.
+Exit status: 0 all is well, 1 a chapter failed, 2 the request itself is wrong.
 """
 
 from __future__ import annotations

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from data_fetch.readers.errors import UnreadableFile
+from data_fetch.readers.r_stream import BadStream, check_r_file
 
 #: Columns of the R data frame that this reader uses; the others repeat them (file names, first and last position).
 REQUIRED = ["fname", "cam", "year", "month", "day", "hour", "minute", "second", "sN", "mag", "ra", "dec", "io"]
 FORMAT = "an R data frame (.Rda) with the columns " + ", ".join(REQUIRED)
-#: The real file is 3 MB and unpacks to about 16 MB; more than this is not it.
-MAX_BYTES = 64 << 20
+#: The real file is 3 MB, unpacks to 9 MB and holds 195 000 samples; more than this is not it.
+MAX_BYTES = 32 << 20
+MAX_SAMPLES = 2_000_000
 
 
 def read_aop(path: str | Path) -> pd.DataFrame:
@@ -27,16 +29,16 @@ def read_aop(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame, a row per record, in the file's order
-        ``id`` (name of the XML file without its ending), ``station`` (CAM1 … CAM4), ``start`` (UTC, whole seconds; NaT when
-        malformed), ``n_samples_stated`` (the file's ``sN``; 0: no object, −1: several objects, their curves laid end to end),
-        ``io`` (1: the start point is inside the field, 2: the end point is, 3: both, 0: neither),
-        ``magnitude`` (ndarray of shape (n_samples,), mag), ``ra_deg`` and ``dec_deg`` (the same shape, degrees, J2000).
-        A token that is no number is NaN; a record without samples has arrays of length 0.
+        ``id`` (name of the XML file without its ending), ``station`` (CAM1 … CAM4), ``start`` (UTC, whole seconds; NaT
+        when malformed), ``n_samples_stated`` (the file's ``sN``; 0: no object, or no whole number; −1: several objects,
+        their curves laid end to end), ``io`` (1: the start point is inside the field, 2: the end point is, 3: both,
+        0: neither, −1: not stated), ``magnitude`` (ndarray of shape (n_samples,), mag), ``ra_deg`` and ``dec_deg`` (the
+        same shape, degrees, J2000). What is no finite number is NaN; a record without samples has arrays of length 0.
 
     Raises
     ------
     UnreadableFile
-        If the file is not an R data frame with these columns.
+        If the file is not an R data frame with these columns, or the arrays of a record differ in length.
     FileNotFoundError
         If there is no such file.
 
@@ -49,18 +51,14 @@ def read_aop(path: str | Path) -> pd.DataFrame:
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
         raise UnreadableFile(path, f"it has no column {', '.join(missing)}", FORMAT)
-    parts = ["year", "month", "day", "hour", "minute", "second"]
-    stamps = frame[parts].apply(pd.to_numeric, errors="coerce")
     return pd.DataFrame(
         {
             "id": frame["fname"].astype("string").str.replace(r"\.XML$", "", regex=True),
             "station": frame["cam"].astype("string"),
-            "start": pd.to_datetime(stamps, errors="coerce", utc=True),
-            "n_samples_stated": pd.to_numeric(frame["sN"], errors="coerce").fillna(0).astype(int),
-            "io": pd.to_numeric(frame["io"], errors="coerce").fillna(-1).astype(int),
-            "magnitude": _numbers(frame["mag"]),
-            "ra_deg": _numbers(frame["ra"]),
-            "dec_deg": _numbers(frame["dec"]),
+            "start": _times(frame),
+            "n_samples_stated": _whole(frame["sN"], 0),
+            "io": _whole(frame["io"], -1),
+            **_samples(path, frame),
         }
     )
 
@@ -68,12 +66,10 @@ def read_aop(path: str | Path) -> pd.DataFrame:
 def _data_frame(path: Path) -> pd.DataFrame:
     import pyreadr
 
-    size = path.stat().st_size
-    if not 0 < size <= MAX_BYTES:
-        raise UnreadableFile(path, f"it has {size} bytes", FORMAT)
     try:
+        check_r_file(path, MAX_BYTES)
         objects = pyreadr.read_r(str(path))
-    except (pyreadr.LibrdataError, pyreadr.PyreadrError, ValueError, UnicodeError, OverflowError, MemoryError) as error:
+    except (BadStream, pyreadr.LibrdataError, pyreadr.PyreadrError, ValueError, LookupError, OverflowError) as error:
         raise UnreadableFile(path, str(error) or type(error).__name__, FORMAT) from error
     frames = [value for value in objects.values() if isinstance(value, pd.DataFrame)]
     if len(frames) != 1:
@@ -81,13 +77,39 @@ def _data_frame(path: Path) -> pd.DataFrame:
     return frames[0].reset_index(drop=True)
 
 
-def _numbers(column: pd.Series) -> list[np.ndarray]:
-    """Split ``"+2.9;+3.0"`` into an array per record; all records in one pass, since 12 000 small ones are slow."""
-    text = column.astype("string").fillna("")
-    empty = text.str.strip() == ""
-    counts = np.where(empty, 0, text.str.count(";") + 1)
-    tokens = ";".join(text[~empty]).split(";") if (~empty).any() else []
-    values = pd.to_numeric(pd.Series(tokens, dtype="string").str.strip(), errors="coerce").to_numpy(
-        float, na_value=np.nan
-    )
-    return np.split(values, np.cumsum(counts)[:-1]) if len(counts) else []
+def _times(frame: pd.DataFrame) -> pd.Series:
+    parts = frame[["year", "month", "day", "hour", "minute", "second"]].apply(pd.to_numeric, errors="coerce")
+    whole = parts.where((parts % 1 == 0) & parts.ge(0) & parts.lt(3000)).astype(
+        float
+    )  # pandas refuses 1e300 in any mode
+    return pd.to_datetime(whole, errors="coerce", utc=True)
+
+
+def _whole(column: pd.Series, otherwise: int) -> pd.Series:
+    values = pd.to_numeric(column, errors="coerce").astype(float)
+    return values.where((values % 1 == 0) & (values.abs() < 1e9), otherwise).astype(int)
+
+
+def _samples(path: Path, frame: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+    """Split ``"+2.9;+3.0"`` of three columns into an array per record, all of a record equally long."""
+    columns = {"magnitude": "mag", "ra_deg": "ra", "dec_deg": "dec"}
+    texts = {name: frame[column].astype("string").fillna("").str.strip() for name, column in columns.items()}
+    counts = {name: np.where(text == "", 0, text.str.count(";") + 1) for name, text in texts.items()}
+    expected = counts["magnitude"]
+    if expected.sum() > MAX_SAMPLES:
+        raise UnreadableFile(path, f"it holds {expected.sum()} samples", f"at most {MAX_SAMPLES}")
+    for name, count in counts.items():
+        odd = np.flatnonzero(count != expected)
+        if len(odd):
+            found = f"record {odd[0]} has {expected[odd[0]]} values of magnitude and {count[odd[0]]} of {name}"
+            raise UnreadableFile(path, found, "as many")
+    return {name: _split(text, expected) for name, text in texts.items()}
+
+
+def _split(text: pd.Series, counts: np.ndarray) -> list[np.ndarray]:
+    """Split all records in one pass, since 12 000 small arrays are slow to parse one by one."""
+    filled = text[counts > 0]
+    tokens = pd.Series(";".join(filled).split(";") if len(filled) else [], dtype="string").str.strip()
+    values = pd.to_numeric(tokens, errors="coerce").to_numpy(float, na_value=np.nan)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    return np.split(finite, np.cumsum(counts)[:-1]) if len(counts) else []

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_UNPACKED_BYTES", "check_claim", "open_fits", "read_fits_image"]
 
-MAX_UNPACKED_BYTES = 2**28
-"""Most bytes that a compressed file (gzip or tiles) may unpack to: a 9576 x 6388 frame in float32 still fits."""
+#: Most bytes that a compressed file (gzip or tiles) may unpack to: a 9576 x 6388 frame in float32 still fits.
+MAX_UNPACKED_BYTES = 1 << 28
+#: Compressions of tiles that are unpacked. HCOMPRESS_1 is not: on damaged tiles astropy's decoder brings Python down.
+SAFE_COMPRESSION = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "PLIO_1", "NOCOMPRESS")
 
 _EXPECTED = "a FITS file (plain, .fits.gz or .fits.fz) with a 2-D image"
 
@@ -105,7 +107,7 @@ def open_fits(path: str | Path, unpack: bool = True) -> Iterator[tuple[fits.HDUL
 
     source, n_bytes = _plain_source(path)
     try:
-        # Odd keywords and missing padding are common in the wild and no reason to alarm a reader; what matters is checked.
+        # Odd keywords and missing padding are common in the wild, no reason to alarm a reader; what matters is checked.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with fits.open(
@@ -136,26 +138,23 @@ def check_claim(path: str | Path, hdu: Any, n_bytes: int) -> None:
     Raises
     ------
     UnreadableFile
-        The data would end after the end of the file, have a negative size, or unpack to more than
-        ``MAX_UNPACKED_BYTES``.
+        The data would end after the end of the file, have a negative size, unpack to more than ``MAX_UNPACKED_BYTES``,
+        or are compressed in a way that is not among ``SAFE_COMPRESSION``.
     """
     size, start = hdu.size, hdu.fileinfo()["datLoc"]
     if size < 0 or start + size > n_bytes:
-        raise UnreadableFile(
-            path,
-            f"HDU {hdu.name!r} claims {size} bytes of data from byte {start} on, and the file ends at byte {n_bytes}",
-            f"{_EXPECTED} (is the download complete?)",
-        )
+        found = f"HDU {hdu.name!r} claims {size} bytes of data from byte {start} on, and the file has {n_bytes} bytes"
+        raise UnreadableFile(path, found, f"{_EXPECTED} (is the download complete?)")
     if hdu.header.get("ZIMAGE"):
+        if hdu.header.get("ZCMPTYPE") not in SAFE_COMPRESSION:
+            found = f"HDU {hdu.name!r} is compressed with {hdu.header.get('ZCMPTYPE')!r}"
+            raise UnreadableFile(path, found, f"{', '.join(SAFE_COMPRESSION)} or none; unpack it with funpack first")
         item = abs(hdu.header["ZBITPIX"]) // 8
         unpacked = item * math.prod(_axes(hdu.header))
         tile = item * math.prod(hdu.header.get(f"ZTILE{k + 1}", 1) for k in range(hdu.header["ZNAXIS"]))
         if max(unpacked, tile) > MAX_UNPACKED_BYTES:
-            raise UnreadableFile(
-                path,
-                f"HDU {hdu.name!r} claims to unpack to {unpacked} bytes (tiles of {tile})",
-                f"at most {MAX_UNPACKED_BYTES} bytes (data_fetch.readers.fits_image.MAX_UNPACKED_BYTES)",
-            )
+            found = f"HDU {hdu.name!r} claims to unpack to {unpacked} bytes (tiles of {tile})"
+            raise UnreadableFile(path, found, f"at most {MAX_UNPACKED_BYTES} bytes (MAX_UNPACKED_BYTES)")
 
 
 def _plain_source(path: str | Path) -> tuple[Path | io.BytesIO, int]:
@@ -182,11 +181,8 @@ def _unzipped(path: str | Path, file: io.BufferedReader) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFile(path, f"its gzip stream is damaged ({error})", _EXPECTED) from error
     if len(content) > MAX_UNPACKED_BYTES:
-        raise UnreadableFile(
-            path,
-            f"it unzips to more than {MAX_UNPACKED_BYTES} bytes",
-            "a smaller image; unzip larger ones yourself, then read the plain file",
-        )
+        expected = "a smaller image; unzip larger ones yourself, then read the plain file"
+        raise UnreadableFile(path, f"it unzips to more than {MAX_UNPACKED_BYTES} bytes", expected)
     return content
 
 

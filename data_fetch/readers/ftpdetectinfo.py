@@ -1,7 +1,7 @@
 """Meteors of the Global Meteor Network as text (FTPdetectinfo), and our labels of its images.
 
-Labels that are wrong are dropped here, with the reason from our own table ``data_fetch/labels/gmn_ff_labels.csv``, so that
-no chapter has to know. Format: RMS, ``Formats/FTPdetectinfo.py`` (github.com/CroatianMeteorNetwork/RMS).
+Labels that are wrong are dropped here, with the reason from our own table ``labels/gmn_ff_labels.csv``, so that no
+chapter has to know. Format: RMS, ``Formats/FTPdetectinfo.py`` (github.com/CroatianMeteorNetwork/RMS).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COLUMNS = {
 _CALIBRATED = ("ra_deg", "dec_deg", "azimuth_deg", "elevation_deg", "magnitude")
 _SCALARS = ("id", "ff_file", "station", "start", "fps", "label_ok", "label_note")
 _EXPECTED = "an FTPdetectinfo file as RMS writes it"
-_FF_NAME = re.compile(r"FF_([A-Za-z0-9]+)_(\d{8}_\d{6}_\d{3})_\d+\.fits(\.gz)?", re.ASCII)
+_FF_NAME = re.compile(r"FF_([A-Za-z0-9]+)_((?:19|20)\d{6}_\d{6}_\d{3})_\d+\.fits(\.gz)?", re.ASCII)
 _HEAD_LINE = re.compile(
     r"\S+ +(?P<number>\d{1,9}) +(?P<segments>\d{1,9}) +(?P<fps>\d{1,9}(\.\d{0,9})?)( .*)?", re.ASCII
 )
@@ -57,12 +57,12 @@ def read_ftpdetectinfo(path: str | Path, include_bad: bool = False) -> pd.DataFr
     -------
     DataFrame, a row per meteor in the order of the file
         ``id``, ``ff_file``, ``station`` (str), ``start`` (UTC, time of frame 0 of the FF file), ``fps`` (per second),
-        ``label_ok`` (bool), ``label_note`` (str), and arrays of shape (n_segments,), float64, one value per measured frame:
-        ``frame`` (fractional: row / n_rows of the rolling shutter is included), ``time_s`` (= frame / fps, seconds after
-        ``start``), ``x_px`` (column), ``y_px`` (row), ``ra_deg``, ``dec_deg`` (J2000), ``azimuth_deg`` (North to East),
-        ``elevation_deg``, ``intensity`` (counts), ``magnitude``. Frames may be missing in between. A magnitude that is not
-        finite is NaN, and so are sky positions and magnitudes of records marked ``Uncalibrated``. A file with
-        ``Meteor Count = 0`` gives no rows.
+        ``label_ok`` (bool), ``label_note`` (str), and arrays of shape (n_segments,), float64, one value per measured
+        frame: ``frame`` (fractional: row / n_rows of the rolling shutter is included), ``time_s`` (= frame / fps,
+        seconds after ``start``), ``x_px`` (column), ``y_px`` (row), ``ra_deg``, ``dec_deg`` (J2000), ``azimuth_deg``
+        (North to East), ``elevation_deg``, ``intensity`` (counts), ``magnitude``. Frames may be missing in between. A
+        magnitude that is not finite is NaN, and so are sky positions and magnitudes of records marked
+        ``Uncalibrated``. A file with ``Meteor Count = 0`` gives no rows.
 
     Raises
     ------

@@ -1,12 +1,13 @@
 """Lightning flashes of the Geostationary Lightning Mapper (GOES-R series): light curves at 777.4 nm in 2 ms steps.
 
-Files are the product "GLM L2 LCFA" (lightning cluster-filter algorithm): NetCDF-4, one every 20 s, with events (pixels lit in
-one 2 ms frame), groups (neighbouring events of one frame) and flashes (groups near in space and time). Format: GOES-R Product
-Definition and Users' Guide, volume 5 (416-R-PUG-L2+), section 5.26; Goodman et al. 2013, Atmospheric Research 125-126, 34.
+Files are the product "GLM L2 LCFA" (lightning cluster-filter algorithm): NetCDF-4, one every 20 s, with events (pixels
+lit in one 2 ms frame), groups (neighbouring events of one frame) and flashes (groups near in space and time). Format:
+GOES-R Product Definition and Users' Guide, volume 5; Goodman et al. 2013, Atmospheric Research 125-126, 34.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data_fetch.readers.apart import run_apart
 from data_fetch.readers.errors import UnreadableFile
 
 __all__ = ["flash_light_curve", "read_glm_flashes"]
@@ -29,11 +31,17 @@ _FLASH = ("flash_id", "flash_lat", "flash_lon", "flash_area")
 _FLASH_TIMES = ("flash_time_offset_of_first_event", "flash_time_offset_of_last_event")
 _GROUP = ("group_parent_flash_id", "group_energy")
 _NEEDED = (*_FLASH, *_FLASH_TIMES, *_GROUP, "group_time_offset")
+_ARRAYS = ["time_s", "energy_j"]
+_COLUMNS = ["flash_id", "start", *_ARRAYS, "lat_deg", "lon_deg", "area_km2", "n_groups", "duration_s", "file"]
 _EXPECTED = "a GOES GLM L2 LCFA file (NetCDF-4)"
+#: Seconds after which a file is given up; a real one takes half a second.
+TIMEOUT_S = 30.0
+
 #: One frame of the instrument.
 _FRAME_S = 0.002
 #: A file spans 20 s; times further than a day from its instant are damage.
 _MAX_OFFSET_S = 86_400.0
+_YEARS = (2016, 2100)
 _TIME_UNITS = {"milliseconds": 1e-3, "seconds": 1.0}
 _AREA_UNITS = {"km2": 1.0, "m2": 1e-6}
 
@@ -51,17 +59,19 @@ def read_glm_flashes(paths: str | Path | Sequence[str | Path], min_groups: int =
     Returns
     -------
     DataFrame, a row per flash, in the order of `paths` and of the flashes in them
-        ``flash_id`` (unique within a file only), ``start`` (UTC, first event), ``time_s`` (ndarray of shape (n_groups,),
-        seconds after ``start``, ascending; groups of one 2 ms frame have the same time), ``energy_j`` (the same shape, J at
-        the instrument's aperture; NaN where the file gives none), ``lat_deg``, ``lon_deg`` (energy-weighted centre,
-        degrees North and East), ``area_km2``, ``n_groups``, ``duration_s`` (first to last event), ``file`` (name).
+        ``flash_id`` (unique within a file only), ``start`` (UTC, first event), ``time_s`` (ndarray of shape
+        (n_groups,), seconds after ``start``, ascending; groups of one 2 ms frame have the same time), ``energy_j`` (the
+        same shape, J at the instrument's aperture; NaN where the file gives none), ``lat_deg``, ``lon_deg``
+        (energy-weighted centre, degrees North and East), ``area_km2``, ``n_groups``, ``duration_s`` (first to last
+        event), ``file`` (name). Position or area that the file does not give is NaN.
         No file, or none with such a flash, gives no rows.
 
     Raises
     ------
     UnreadableFile
-        Not NetCDF-4, empty, damaged, without a variable that is needed (it is named), with a variable of other than one axis
-        or of more than ``MAX_ROWS`` values, with flash numbers that repeat, or with groups that belong to no flash.
+        Not NetCDF-4, empty, damaged, without a variable that is needed (it is named), with a variable of other than one
+        axis or of more than ``MAX_ROWS`` values, with flash numbers that repeat, with groups that belong to no flash, or
+        not read within ``TIMEOUT_S``.
     ValueError
         `min_groups` is below 1.
     FileNotFoundError, IsADirectoryError, PermissionError
@@ -72,21 +82,9 @@ def read_glm_flashes(paths: str | Path | Sequence[str | Path], min_groups: int =
     if isinstance(paths, (str, Path)):
         paths = [paths]
     rows = [row for path in paths for row in _flashes(Path(path), min_groups)]
-    columns = [
-        "flash_id",
-        "start",
-        "time_s",
-        "energy_j",
-        "lat_deg",
-        "lon_deg",
-        "area_km2",
-        "n_groups",
-        "duration_s",
-        "file",
-    ]
     types: dict[Any, Any] = dict.fromkeys(("lat_deg", "lon_deg", "area_km2", "duration_s"), "float64")
     types |= {"flash_id": "int64", "start": "datetime64[ns, UTC]", "n_groups": "int64", "file": "string"}
-    return pd.DataFrame(rows, columns=columns).astype(types)
+    return pd.DataFrame(rows, columns=_COLUMNS).astype(types)
 
 
 def flash_light_curve(time_s: np.ndarray, energy_j: np.ndarray, step_s: float = 0.002) -> tuple[np.ndarray, np.ndarray]:
@@ -182,58 +180,42 @@ def _variables(path: Path) -> tuple[dict[str, np.ndarray], pd.Timestamp]:
     """The needed variables in s, J, degrees and km2, and the instant from which the file counts its seconds."""
     with open(path, "rb") as file:
         head = file.read(8)
-        n_bytes = file.seek(0, 2)
+        n_bytes = file.seek(0, io.SEEK_END)
     if head != b"\x89HDF\r\n\x1a\n" or n_bytes > MAX_FILE_BYTES:
         found = f"it has {n_bytes} bytes and begins with {head!r}" if n_bytes else "it is empty"
         raise UnreadableFile(path, found, f"{_EXPECTED} of at most {MAX_FILE_BYTES} bytes")
+    # HDF5 loops for ever on some damaged files; see `apart`.
+    script = Path(__file__).with_name("_hdf5_child.py")
+    content = run_apart(script, [str(path.absolute()), str(MAX_ROWS), *_NEEDED], path, _EXPECTED, TIMEOUT_S)
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        raw = dict(archive)
     try:
-        _check_claims(path)
-        values, units = _load(path)
-    except UnreadableFile:
-        raise
-    except Exception as error:  # HDF5, h5netcdf and xarray raise many types on a damaged file
-        raise UnreadableFile(path, f"NetCDF says {type(error).__name__}: {str(error)[:200]}", _EXPECTED) from error
-    return _checked(path, values, units)
+        values, units = _decoded(raw)
+    except (ValueError, TypeError, ArithmeticError) as error:  # an attribute that says nothing sensible
+        raise UnreadableFile(path, f"its values cannot be scaled ({error})", _EXPECTED) from error
+    return values, _checked(path, values, units)
 
 
-def _check_claims(path: Path) -> None:
-    """Refuse missing variables, and claims that would allocate much, while only the headers have been read."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        missing = [name for name in _NEEDED if not isinstance(file.get(name), h5py.Dataset)]
-        if missing:
-            raise UnreadableFile(path, f"it has no variable {', '.join(missing)}", _EXPECTED)
-        for name, item in file.items():
-            if not isinstance(item, h5py.Dataset):
-                continue
-            largest = max(item.size or 0, int(np.prod(item.chunks or (0,), dtype=float)))
-            if largest > MAX_ROWS:
-                raise UnreadableFile(
-                    path, f"{name} claims {largest} values", f"at most {MAX_ROWS}, as the product allows"
-                )
-            if name in _NEEDED and (item.ndim != 1 or item.dtype.kind not in "iuf"):
-                raise UnreadableFile(
-                    path, f"{name} is {item.dtype} with {item.ndim} axes", f"{_EXPECTED}: numbers on one axis"
-                )
-
-
-def _load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Values with _Unsigned, scale_factor, add_offset and _FillValue applied (xarray), in the file's units, and those."""
+def _decoded(raw: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Values with _Unsigned, _FillValue, scale_factor and add_offset applied, float64, and the units of the file."""
     import xarray as xr
 
-    # Times are left to `_checked`: decoded by xarray they would be rounded to dates before differences are taken.
-    with xr.open_dataset(path, engine="h5netcdf", decode_times=False, decode_coords=False) as dataset:
-        values = {name: dataset[name].values for name in _NEEDED}
-        units = {name: str(dataset[name].attrs.get("units", "")) for name in _NEEDED}
-    return values, units
+    units = {name: str(raw.pop(f"{name}@units", "")) for name in _NEEDED}
+    attributes: dict[str, dict[str, Any]] = {name: {} for name in _NEEDED}
+    for key in [key for key in raw if "@" in key]:
+        name, _, attribute = key.partition("@")
+        attributes[name][attribute] = raw.pop(key).ravel()[0]
+    # An axis each: that lengths agree is checked later, with a better message.
+    packed = xr.Dataset({name: (f"n_{name}", array, attributes[name]) for name, array in raw.items()})
+    decoded = xr.decode_cf(packed, decode_times=False)
+    return {name: decoded[name].to_numpy().astype(np.float64) for name in _NEEDED}, units
 
 
-def _checked(
-    path: Path, raw: dict[str, np.ndarray], units: dict[str, str]
-) -> tuple[dict[str, np.ndarray], pd.Timestamp]:
-    """Values in our units; times must be finite and count from one instant, numbers of flashes must be whole."""
-    values = {name: array.astype(np.float64) for name, array in raw.items()}
+def _checked(path: Path, values: dict[str, np.ndarray], units: dict[str, str]) -> pd.Timestamp:
+    """Turn the values into our units, in place; returns the instant from which times count. Refuses what cannot be."""
+    for prefix in ("flash", "group"):
+        if len({values[name].size for name in _NEEDED if name.startswith(prefix)}) != 1:
+            raise UnreadableFile(path, f"its {prefix} variables differ in length", _EXPECTED)
     epochs: set[Any] = set()
     for name in (*_FLASH_TIMES, "group_time_offset"):
         unit, _, since = units[name].partition(" since ")
@@ -241,18 +223,13 @@ def _checked(
         values[name] *= _TIME_UNITS.get(unit, np.nan)
         if not (np.abs(values[name]) < _MAX_OFFSET_S).all():
             raise UnreadableFile(path, f"{name} [{units[name]}] is not within a day of its instant", _EXPECTED)
-    if len(epochs) != 1 or pd.isna(min(epochs)):
-        raise UnreadableFile(
-            path, f"its times count from {sorted(map(str, epochs))}", f"{_EXPECTED}, one instant for all"
-        )
+    epoch: Any = epochs.pop()
+    if epochs or pd.isna(epoch) or not _YEARS[0] <= epoch.year < _YEARS[1]:
+        found = f"its times count from {epoch} {sorted(map(str, epochs))}"
+        raise UnreadableFile(path, found, f"{_EXPECTED}, with one instant")
     for name in ("flash_id", "group_parent_flash_id"):
-        if not np.isfinite(values[name]).all():
-            raise UnreadableFile(path, f"{name} has values that are not numbers", _EXPECTED)
+        if not (np.abs(values[name]) < 2**53).all():
+            raise UnreadableFile(path, f"{name} has values that are no whole numbers", _EXPECTED)
         values[name] = values[name].astype(np.int64)
     values["flash_area"] *= _AREA_UNITS.get(units["flash_area"], np.nan)
-    lengths = {
-        prefix: {values[name].size for name in _NEEDED if name.startswith(prefix)} for prefix in ("flash", "group")
-    }
-    if any(len(sizes) != 1 for sizes in lengths.values()):
-        raise UnreadableFile(path, f"its variables have different lengths ({lengths})", _EXPECTED)
-    return values, epochs.pop()
+    return epoch

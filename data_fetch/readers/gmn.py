@@ -7,7 +7,9 @@ An FF file sums up 256 video frames (10.24 s at 25 fps) in four planes, as the n
 
 from __future__ import annotations
 
+import io
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,6 @@ __all__ = ["FFFile", "pseudo_cube", "read_ff", "read_ff_labels", "read_ftpdetect
 PLANES = ("MAXPIXEL", "MAXFRAME", "AVEPIXEL", "STDPIXEL")
 #: MAXFRAME is stored in 8 bits, so an FF file never sums up more frames than this.
 MAX_FRAMES = 256
-#: Larger masks are refused; the stations' frames have 0.9 million pixels.
-MAX_MASK_PIXELS = 1 << 26
 
 _EXPECTED = "an RMS FF file with the planes MAXPIXEL, MAXFRAME, AVEPIXEL and STDPIXEL"
 
@@ -49,8 +49,8 @@ class FFFile:
     maxpixel : ndarray of shape (n_rows, n_columns), uint8
         Brightest value of each pixel, counts. Axis order (y, x), row 0 on top.
     maxframe : ndarray of the same shape, uint8
-        Frame in which each pixel was brightest, 0 to ``n_frames - 1``. Row y is read out late (rolling shutter): the instant
-        is ``(maxframe + y / n_rows) / fps`` seconds after `start`.
+        Frame in which each pixel was brightest, 0 to ``n_frames - 1``. Row y is read out late (rolling shutter): the
+        instant is ``(maxframe + y / n_rows) / fps`` seconds after `start`.
     avepixel : ndarray of the same shape, uint8
         Mean of each pixel without its maximum, counts.
     stdpixel : ndarray of the same shape, uint8
@@ -178,34 +178,36 @@ def read_mask(path: str | Path) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows, n_columns), bool
-        Axis order (y, x), as the planes of an FF file. True where the sky is used (RMS: any grey above 0), False on trees,
-        roofs and the burnt-in caption. All true when the station masks nothing.
+        Axis order (y, x), as the planes of an FF file. True where the sky is used (RMS: any grey above 0), False on
+        trees, roofs and the burnt-in caption. All true when the station masks nothing.
 
     Raises
     ------
     UnreadableFile
-        Not a bitmap, cut short, or of more than ``MAX_MASK_PIXELS`` pixels.
+        Not a bitmap, cut short, or claiming more pixels than a file of its size can hold.
     FileNotFoundError, IsADirectoryError, PermissionError
         As from `open`.
     """
     from PIL import Image
 
-    expected = f"a Windows bitmap of at most {MAX_MASK_PIXELS} pixels, as RMS writes it"
+    expected = "an uncompressed Windows bitmap, as RMS writes it"
     with open(path, "rb") as file:
         head = file.read(2)
+        most_pixels = 8 * file.seek(0, io.SEEK_END)
         if head != b"BM":
             raise UnreadableFile(path, f"it begins with {head!r}" if head else "it is empty", expected)
         file.seek(0)
+        # Pillow raises many types on damaged bitmaps, struct.error among them, and warns of sizes refused here anyway.
         try:
-            with Image.open(file, formats=["BMP"]) as image:
-                if image.width * image.height > MAX_MASK_PIXELS:
-                    raise UnreadableFile(path, f"it claims {image.width} x {image.height} pixels", expected)
-                return np.asarray(image.convert("L")) > 0
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image = Image.open(file, formats=["BMP"])
+            if image.width * image.height > most_pixels:
+                raise UnreadableFile(path, f"it claims {image.width} x {image.height} pixels", expected)
+            return np.asarray(image.convert("L")) > 0
         except UnreadableFile:
             raise
-        except (
-            Exception
-        ) as error:  # Pillow raises many types on damaged bitmaps, SyntaxError and struct.error among them
+        except Exception as error:
             raise UnreadableFile(path, f"Pillow says {type(error).__name__}: {error}", expected) from error
 
 

@@ -57,7 +57,7 @@ def read_mmia_fits(path: str | Path, to_microwatt: float | None = None) -> pd.Da
     Returns
     -------
     DataFrame, a row per frame, in the file's order
-        ``observation_id`` and ``frame_number`` (−1 when the file has none), ``centre`` (UTC of the frame's middle; NaT
+        ``observation_id`` and ``frame_number`` (-1 when the file has none), ``centre`` (UTC of the frame's middle; NaT
         when missing), ``photometry`` (ndarray of float32 of shape (3, n_samples), µW/m², bands 337, 180-230 and 777.4
         nm; NaN where the file has NaN), ``time_s`` (ndarray of float64 of shape (n_samples,), from the file's first
         sample, frames taken as contiguous at 100 kHz). A frame marked as without photometer data has arrays of shape

@@ -106,7 +106,7 @@ def _header(path: Path, lines: list[str]) -> tuple[list[str], int | None]:
     for name, (refused, meaning) in REFUSED.items():
         if [value.lower() for value in directives.get(name, [])[:1]] == [refused]:
             raise UnreadableFile(path, meaning, FORMAT)
-    kind, *classes = directives.get("classlabel", [""])
+    kind, *classes = directives.get("classlabel") or [""]
     if kind.lower() != "true" or not classes:
         raise UnreadableFile(path, "it declares no classes", FORMAT)
     length = directives.get("serieslength", [])

@@ -118,8 +118,7 @@ def read_trigger_image(path: str | Path) -> np.ndarray:
 
     path = Path(path)
     content = _content(path, MAX_JPEG_BYTES, JPEG_FORMAT)
-    # Inside the compressed data FF is always followed by 00, so that every FF DA is the start of a pass (or in a
-    # comment).
+    # Inside the compressed data FF is always followed by 00: every FF DA starts a pass (or stands in a comment).
     if (scans := content.count(b"\xff\xda")) > MAX_SCANS:
         raise UnreadableFile(path, f"it needs {scans} passes", f"{JPEG_FORMAT} in at most {MAX_SCANS} passes")
     try:
@@ -179,13 +178,13 @@ def read_trigger_labels(include_uncertain: bool = False) -> pd.DataFrame:
     Parameters
     ----------
     include_uncertain : bool
-        Keep also the four images of which nobody can say what they show.
+        Keep also the four images that nobody can be sure of.
 
     Returns
     -------
     DataFrame, a row per image, in order of time
         ``file`` (name of the JPEG), ``label`` (``meteor``, ``non_meteor`` or ``uncertain``), ``note``, ``station``,
-        ``camera``, ``start`` (UTC, whole seconds), ``night`` (date on which it began, noon to noon, ``"2020-07-10"``),
+        ``camera``, ``start`` (UTC, whole seconds), ``night`` (date of its evening, noon to noon, ``"2020-07-10"``),
         ``excluded_because`` (empty unless uncertain). 98 rows: 12 meteors, 86 others; with the uncertain ones 102.
 
     Notes
@@ -193,8 +192,7 @@ def read_trigger_labels(include_uncertain: bool = False) -> pd.DataFrame:
     Split by camera and night: eleven of the twelve meteors fall in one night, in which nothing else was sure.
     """
     table = pd.read_csv(LABELS, dtype=str, keep_default_na=False)
-    names = pd.DataFrame([trigger_name(name) for name in table["file"]])
-    table = pd.concat([table, names], axis=1)
+    table = table.join(pd.DataFrame([trigger_name(name) for name in table["file"]]))
     table["start"] = table["start"].dt.tz_localize("UTC")
     table["excluded_because"] = np.where(table["label"] == "uncertain", WHY_EXCLUDED, "")
     return table if include_uncertain else table[table["label"] != "uncertain"].reset_index(drop=True)
@@ -203,8 +201,7 @@ def read_trigger_labels(include_uncertain: bool = False) -> pd.DataFrame:
 def trigger_name(path: str | Path) -> dict[str, Any]:
     """Read ``station``, ``camera``, ``start`` (the camera's clock, no zone) and ``night`` from a UFOCapture file name.
 
-    ``night`` is the date of its evening (noon to noon). ValueError when the name is not
-    ``M<date>_<time>_<station>_<camera>``.
+    ``night`` is the date of its evening (noon to noon). ValueError when the name is not of that kind.
     """
     name = Path(path).name
     if not (match := _NAME.fullmatch(name)):
@@ -216,10 +213,8 @@ def trigger_name(path: str | Path) -> dict[str, Any]:
 
 def _content(path: Path, limit: int, expected: str) -> bytes:
     size = path.stat().st_size
-    if not path.is_file():
-        raise UnreadableFile(path, "it is not a file", expected)
-    if not 0 < size <= limit:
-        raise UnreadableFile(path, f"it has {size} bytes", f"{expected}, 1 to {limit} bytes")
+    if not (path.is_file() and 0 < size <= limit):
+        raise UnreadableFile(path, f"it has {size} bytes or is not a file", f"{expected}, 1 to {limit} bytes")
     return path.read_bytes()
 
 

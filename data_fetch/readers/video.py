@@ -1,7 +1,7 @@
 """Video as a stream of frames: one frame in memory, with its time.
 
-FFmpeg (through PyAV) decodes. It is held to local files, to containers that cameras write, and to frames of a bounded size:
-left alone it would also follow playlists to other files and hosts.
+FFmpeg (through PyAV) decodes. It is held to local files, to containers that cameras write, and to frames of a bounded
+size: left alone it would also follow playlists to other files and hosts.
 """
 
 from __future__ import annotations
@@ -155,6 +155,8 @@ def _opened(path: str | Path) -> Iterator[InputContainer]:
             if not container.streams.video:
                 raise UnreadableFile(path, "it has no video stream", _EXPECTED)
             context = container.streams.video[0].codec_context
+            if context is None:
+                raise UnreadableFile(path, "its video is in a code that FFmpeg does not know", _EXPECTED)
             context.options = limits
             if not 0 < context.width * context.height <= MAX_PIXELS:
                 found = f"it claims frames of {context.height} x {context.width} pixels"

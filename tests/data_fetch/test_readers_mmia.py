@@ -198,7 +198,7 @@ def test_a_mutated_workbook_is_read_or_refused(folder, data, inside):
     assert len(table) and table["classification"].isin(["HCHA", "HCLA", "LCHA", "LCLA", "N"]).all()
 
 
-# ---------------------------------------------------------------------------------------------------------- level 1 FITS
+# --------------------------------------------------------------------------------------------------------- level 1 FITS
 
 
 def level1(

@@ -86,11 +86,12 @@ def test_line_ends_byte_order_mark_and_capitals_do_not_matter(folder, end):
         ("-1.5", "-inf", "infinity"),
         ("-1.5", "", "missing"),
         ("-1.5", "1.2.3", "numbers"),
-        ("-1.5", "１２", "."),
+        ("-1.5", "\uff11\uff12", "."),
         ("@timeStamps false", "@timeStamps true", "time stamps"),
         ("1,2,3:", "(0,1),(1,2),(2,3):", "samples"),
         ("@classLabel true 0 1", "@classLabel false", "class"),
         ("@classLabel true 0 1", "@classLabel true", "classes"),
+        ("@classLabel true 0 1", "@classLabel", "classes"),
         ("@classLabel true 0 1\n", "", "classes"),
         ("@classLabel true 0 1", "@targetLabel true", "classes"),
         (":1\n", ":2\n", "label"),
@@ -107,7 +108,7 @@ def test_line_ends_byte_order_mark_and_capitals_do_not_matter(folder, end):
 def test_what_the_reader_cannot_use_is_refused_with_its_reason(folder, old, new, message):
     assert old in TOY
     changed = write(folder, TOY.replace(old, new))
-    if not message or new == "１２":  # harmless: a name in UTF-8, digits that Python reads too
+    if not message or new == "\uff11\uff12":  # harmless: a name in UTF-8, digits that Python reads too
         assert read_ts(changed)[0].shape == (2, 2, 3)
         return
     with pytest.raises(UnreadableFile, match=message):
@@ -159,6 +160,17 @@ def test_a_folder_is_refused_and_a_missing_file_is_missing(folder):
         read_ts(folder)
     with pytest.raises(FileNotFoundError):
         read_ts(folder / "nothing.ts")
+
+
+@settings(max_examples=100, deadline=None)
+@given(start=st.integers(0, len(TOY)), length=st.integers(1, 60), again=st.booleans())
+def test_a_file_with_a_piece_lost_or_doubled_is_read_or_refused(folder, start, length, again):
+    piece = TOY[start : start + length]
+    try:
+        series, labels = read_ts(write(folder, TOY[:start] + piece * 2 * again + TOY[start + length :]))
+    except UnreadableFile:
+        return
+    assert series.ndim == 3 and len(series) == len(labels) and np.isfinite(series).all()
 
 
 @settings(max_examples=100, deadline=None)

@@ -24,7 +24,8 @@ from data_fetch.readers.ufo import (
 
 RECORD = """<?xml version="1.0" encoding="UTF-8" ?>
 <ufocapture_record version="215" y="2020" mo="07" d="11" h="23" m="59" s="59.50" trig="1" frames="63" lng="-0.1692"
- lat="51.6374" alt="86.0" tz="0" cx="720" cy="576" fps="25.000" head="30" tail="30" lid="Somewhere" sid="N1" interlace="1">
+ lat="51.6374" alt="86.0" tz="0" cx="720" cy="576" fps="25.000" head="30" tail="30" lid="Somewhere" sid="N1"
+ interlace="1">
     <ufocapture_paths hit="2">
      <uc_path fno="30" ono="19" pixel="2" bmax="54" x="321.5" y="177.0"></uc_path>
      <uc_path fno="31" ono="19" pixel="12" bmax="206" x="322.5" y="178.0"></uc_path>
@@ -139,7 +140,7 @@ def test_the_mask_of_an_unknown_camera_is_refused():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "FF_UK000F.fits", "M2020_1_A_B.xml", "M20201311_000000_A_B.xml", "M２0200711_000000_A_B.xml"]
+    "name", ["", "FF_UK000F.fits", "M2020_1_A_B.xml", "M20201311_000000_A_B.xml", "M\uff120200711_000000_A_B.xml"]
 )
 def test_a_name_of_another_kind_is_refused(name):
     with pytest.raises(ValueError, match="."):
@@ -205,6 +206,7 @@ ENTITIES = {
     "unknown encoding": RECORD.replace("UTF-8", "klingon-8"),
     "a multi-byte encoding": RECORD.replace("UTF-8", "shift_jis"),
     "deep nesting": "<a>" * 300_000,
+    "deep nesting, closed": "<a>" * 140_000 + "</a>" * 140_000,
     "latin-1": RECORD.replace("Somewhere", "Zürich").encode("latin-1"),
     "empty": b"",
     "zeros": bytes(1000),

@@ -21,7 +21,8 @@ from meteortut.report import MIME
 ROOT = Path(__file__).resolve().parents[2]
 FIGURE = f"""class Figure:
     def _repr_mimebundle_(self, **_):
-        return ({{'image/png': 'iVBORw0K', {MIME!r}: {{'record': {{'last': 2}}}}}}, {{'image/png': {{'alt': 'a track'}}}})
+        data = {{'image/png': 'iVBORw0K', {MIME!r}: {{'record': {{'last': 2}}}}}}
+        return data, {{'image/png': {{'alt': 'a track'}}}}
 Figure()"""
 
 
