@@ -10,24 +10,29 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import gallery
 from kernel_watch import budget
 from nbformat import NotebookNode
 from repo_url import binder_url, colab_url
 
-from data_fetch.registry import human_size, registry
+from data_fetch.registry import dataset_names, human_size, registry
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Versions that decide how fast a chapter runs, for the timings page.
 TOLD = ["numpy", "pandas", "matplotlib", "astropy", "tensorflow-cpu", "tensorflow", "torch", "jupyter-book"]
 
 
-def generated(book: Path, chapters: dict[str, NotebookNode], rows: list[dict[str, Any]]) -> dict[str, bytes]:
+def generated(
+    book: Path, build: Path, chapters: dict[str, NotebookNode], rows: list[dict[str, Any]]
+) -> dict[str, bytes]:
     """Give all generated files, name → content; Markdown fragments refer to each other from the book's root.
 
     Parameters
     ----------
     book : Path
         The folder with ``chapters.csv``.
+    build : Path
+        The build folder; pictures of the gallery are kept in it.
     chapters : dict
         Executed notebooks by stem.
     rows : list of dict
@@ -37,15 +42,17 @@ def generated(book: Path, chapters: dict[str, NotebookNode], rows: list[dict[str
     with (book / "chapters.csv").open(encoding="utf-8", newline="") as stream:
         planned = list(csv.DictReader(stream))
     first = next(iter(chapters))
+    pictures = {name: gallery.picture(name, build / "gallery") for name in dataset_names()}
     texts = {
         "landing_figure.md": _landing_figure(first, covers[first][1]),
         "start_cards.md": _start_cards(first),
         "chapter_cards.md": _chapter_cards(planned, chapters, covers),
         "timings.md": _timings(rows),
-        "data_gallery.md": _data_gallery(),
+        "data_gallery.md": _data_gallery(pictures),
     }
     files = {name: text.encode() for name, text in texts.items()}
-    return files | {f"cover_{stem}.png": image for stem, (image, _) in covers.items()}
+    files |= {f"cover_{stem}.png": image for stem, (image, _) in covers.items()}
+    return files | {f"gallery_{name}.png": found[0] for name, found in pictures.items() if found}
 
 
 def cover(notebook: NotebookNode) -> tuple[bytes, str]:
@@ -70,7 +77,7 @@ def duration(seconds: float) -> str:
 
 
 def _landing_figure(stem: str, alt: str) -> str:
-    return f"```{{image}} /_generated/cover_{stem}.png\n:alt: {alt}\n:class: landing-figure\n:target: /chapters/{stem}.html\n```\n"
+    return f"```{{image}} /_generated/cover_{stem}.png\n:alt: {alt}\n:class: landing-figure\n:target: chapters/{stem}.html\n```\n"
 
 
 def _start_cards(stem: str) -> str:
@@ -127,15 +134,18 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _data_gallery() -> str:
+def _data_gallery(pictures: dict[str, tuple[bytes, str] | None]) -> str:
     sections = []
     for name, rows in registry().groupby("dataset", sort=False):
         first = rows.iloc[0]
         used = ", ".join(f"`{stem}`" for stem in first.chapters.split(";"))
         pinned = sorted({"`" + "/".join(url.split("/")[3:5]) + "@" + url.split("/")[5][:7] + "`" for url in rows.url})
         licence = "; ".join(dict.fromkeys(rows.licence))
+        found = pictures[str(name)]
+        absent = f"No picture: these files were not here when the book was built. `python -m data_fetch get {name}` brings them."
+        shown = f"```{{image}} /_generated/gallery_{name}.png\n:alt: {found[1]}\n```" if found else absent
         sections.append(
-            f"## {first.title}\n\n`{name}`: {first.holds}.\n\n"
+            f"## {first.title}\n\n`{name}`: {first.holds}.\n\n{shown}\n\n"
             f"| | |\n|---|---|\n| files | {len(rows)}, {human_size(rows.bytes.sum())} |\n| licence | {licence} |\n"
             f"| source | {first.citation} |\n| pinned to | {', '.join(pinned)} |\n| chapters | {used} |\n"
         )

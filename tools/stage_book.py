@@ -58,7 +58,7 @@ def stage(book: Path, build: Path) -> Path:
             wanted[name] = path.read_bytes()
     for stem, notebook in chapters.items():
         wanted[f"chapters/{stem}.ipynb"] = _page(notebook).encode()
-    for name, content in book_pages.generated(book, chapters, rows).items():
+    for name, content in book_pages.generated(book, build, chapters, rows).items():
         wanted[f"_generated/{name}"] = content
     wanted["_config.yml"] = _config(book / "_config.yml", results).encode()
     wanted |= _vendored(book / "vendor.tar.xz")

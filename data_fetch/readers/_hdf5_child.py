@@ -1,7 +1,7 @@
 """Script run by `data_fetch.readers.apart`: named variables of an HDF5 file, as an .npz on standard output.
 
-Arguments: path, most values per variable, then the names. The archive holds each variable, and as ``name@attribute`` those
-of its attributes that say how to scale it. Why a file is refused is the last line on standard error.
+Arguments: path, most values per variable, then the names. The archive holds each variable, and as ``name@attribute``
+those of its attributes that say how to scale it. Why a file is refused is the last line on standard error.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import math
 import sys
 
 #: Address space of this process; a damaged or hostile file may ask for any amount.
-MAX_MEMORY = 3 << 30
+MAX_MEMORY = 1 << 30
 ATTRIBUTES = ("_Unsigned", "_FillValue", "scale_factor", "add_offset", "units")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from data_fetch.readers.errors import UnreadableFile
-from data_fetch.readers.r_stream import BadStream, check_r_file
+from data_fetch.readers.r_stream import check_r_file
 
 #: Columns of the R data frame that this reader uses; the others repeat them (file names, first and last position).
 REQUIRED = ["fname", "cam", "year", "month", "day", "hour", "minute", "second", "sN", "mag", "ra", "dec", "io"]
@@ -48,9 +49,6 @@ def read_aop(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     frame = _data_frame(path)
-    missing = [name for name in REQUIRED if name not in frame.columns]
-    if missing:
-        raise UnreadableFile(path, f"it has no column {', '.join(missing)}", FORMAT)
     return pd.DataFrame(
         {
             "id": frame["fname"].astype("string").str.replace(r"\.XML$", "", regex=True),
@@ -66,27 +64,36 @@ def read_aop(path: str | Path) -> pd.DataFrame:
 def _data_frame(path: Path) -> pd.DataFrame:
     import pyreadr
 
+    broken = (pyreadr.LibrdataError, pyreadr.PyreadrError, ValueError, LookupError, TypeError, OverflowError)
     try:
         check_r_file(path, MAX_BYTES)
-        objects = pyreadr.read_r(str(path))
-    except (BadStream, pyreadr.LibrdataError, pyreadr.PyreadrError, ValueError, LookupError, OverflowError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of a file without a frame: that is an error here
+            objects = pyreadr.read_r(str(path))
+    except broken as error:  # pyreadr trips over columns whose attributes contradict their type in as many ways
         raise UnreadableFile(path, str(error) or type(error).__name__, FORMAT) from error
     frames = [value for value in objects.values() if isinstance(value, pd.DataFrame)]
     if len(frames) != 1:
         raise UnreadableFile(path, f"it holds {len(frames)} data frames", "exactly one: " + FORMAT)
+    missing = [name for name in REQUIRED if name not in frames[0].columns]
+    if missing:
+        raise UnreadableFile(path, f"it has no column {', '.join(missing)}", FORMAT)
     return frames[0].reset_index(drop=True)
 
 
 def _times(frame: pd.DataFrame) -> pd.Series:
-    parts = frame[["year", "month", "day", "hour", "minute", "second"]].apply(pd.to_numeric, errors="coerce")
-    whole = parts.where((parts % 1 == 0) & parts.ge(0) & parts.lt(3000)).astype(
-        float
-    )  # pandas refuses 1e300 in any mode
+    parts = frame[["year", "month", "day", "hour", "minute", "second"]].apply(_number)
+    whole = parts.where((parts % 1 == 0) & parts.ge(0) & parts.lt(3000))  # pandas refuses 1e300 in any mode
     return pd.to_datetime(whole, errors="coerce", utc=True)
 
 
+def _number(column: pd.Series) -> pd.Series:
+    """Read finite numbers of a column of any type; as text, since dates, say, have no conversion of their own."""
+    values = pd.to_numeric(column.astype("string"), errors="coerce").to_numpy(float, na_value=np.nan)
+    return pd.Series(np.where(np.isfinite(values), values, np.nan), index=column.index)
+
+
 def _whole(column: pd.Series, otherwise: int) -> pd.Series:
-    values = pd.to_numeric(column, errors="coerce").astype(float)
+    values = _number(column)
     return values.where((values % 1 == 0) & (values.abs() < 1e9), otherwise).astype(int)
 
 
@@ -110,6 +117,4 @@ def _split(text: pd.Series, counts: np.ndarray) -> list[np.ndarray]:
     """Split all records in one pass, since 12 000 small arrays are slow to parse one by one."""
     filled = text[counts > 0]
     tokens = pd.Series(";".join(filled).split(";") if len(filled) else [], dtype="string").str.strip()
-    values = pd.to_numeric(tokens, errors="coerce").to_numpy(float, na_value=np.nan)
-    finite = np.where(np.isfinite(values), values, np.nan)
-    return np.split(finite, np.cumsum(counts)[:-1]) if len(counts) else []
+    return np.split(_number(tokens).to_numpy(), np.cumsum(counts)[:-1]) if len(counts) else []

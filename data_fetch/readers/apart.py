@@ -1,7 +1,7 @@
 """Run a risky read in a process of its own, with a limit on time.
 
-Some libraries written in C hang or crash on damaged bytes, and take the notebook's kernel with them: HDF5 loops for ever
-on some files in which a few bytes have changed. Apart, the kernel survives and the file is reported like any other.
+Some libraries written in C hang or crash on damaged bytes, and take the notebook's kernel with them: HDF5 loops for
+ever on some files in which a few bytes have changed. Apart, the kernel survives and the file is reported like any other.
 """
 
 from __future__ import annotations

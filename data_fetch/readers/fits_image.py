@@ -165,8 +165,11 @@ def _plain_source(path: str | Path) -> tuple[Path | io.BytesIO, int]:
         n_bytes = file.seek(0, io.SEEK_END)
         if head[:2] == b"\x1f\x8b":
             file.seek(0)
-            content = _unzipped(path, file)
-            source, head, n_bytes = io.BytesIO(content), content[:9], len(content)
+            source = _unzipped(path, file)
+            n_bytes = source.tell()
+            source.seek(0)
+            head = source.read(9)
+            source.seek(0)
     if n_bytes == 0:
         raise UnreadableFile(path, "it is empty", _EXPECTED)
     if head != b"SIMPLE  =":
@@ -174,13 +177,17 @@ def _plain_source(path: str | Path) -> tuple[Path | io.BytesIO, int]:
     return source, n_bytes
 
 
-def _unzipped(path: str | Path, file: io.BufferedReader) -> bytes:
+def _unzipped(path: str | Path, file: io.BufferedReader) -> io.BytesIO:
     """Content of a gzipped file, refused beyond the documented limit: a small archive can hold gigabytes of zeros."""
+    content = io.BytesIO()
     try:
-        content = gzip.GzipFile(fileobj=file).read(MAX_UNPACKED_BYTES + 1)
+        with gzip.GzipFile(fileobj=file) as unzipped:
+            # Piece by piece: GzipFile.read(n) reserves n bytes, however little there is to read.
+            while content.tell() <= MAX_UNPACKED_BYTES and (piece := unzipped.read(1 << 16)):
+                content.write(piece)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFile(path, f"its gzip stream is damaged ({error})", _EXPECTED) from error
-    if len(content) > MAX_UNPACKED_BYTES:
+    if content.tell() > MAX_UNPACKED_BYTES:
         expected = "a smaller image; unzip larger ones yourself, then read the plain file"
         raise UnreadableFile(path, f"it unzips to more than {MAX_UNPACKED_BYTES} bytes", expected)
     return content

@@ -31,8 +31,8 @@ _FLASH = ("flash_id", "flash_lat", "flash_lon", "flash_area")
 _FLASH_TIMES = ("flash_time_offset_of_first_event", "flash_time_offset_of_last_event")
 _GROUP = ("group_parent_flash_id", "group_energy")
 _NEEDED = (*_FLASH, *_FLASH_TIMES, *_GROUP, "group_time_offset")
-_ARRAYS = ["time_s", "energy_j"]
-_COLUMNS = ["flash_id", "start", *_ARRAYS, "lat_deg", "lon_deg", "area_km2", "n_groups", "duration_s", "file"]
+_PLACE = ("lat_deg", "lon_deg", "area_km2")
+_COLUMNS = ["flash_id", "start", "time_s", "energy_j", *_PLACE, "n_groups", "duration_s", "file"]
 _EXPECTED = "a GOES GLM L2 LCFA file (NetCDF-4)"
 #: Seconds after which a file is given up; a real one takes half a second.
 TIMEOUT_S = 30.0
@@ -70,8 +70,8 @@ def read_glm_flashes(paths: str | Path | Sequence[str | Path], min_groups: int =
     ------
     UnreadableFile
         Not NetCDF-4, empty, damaged, without a variable that is needed (it is named), with a variable of other than one
-        axis or of more than ``MAX_ROWS`` values, with flash numbers that repeat, with groups that belong to no flash, or
-        not read within ``TIMEOUT_S``.
+        axis or of more than ``MAX_ROWS`` values, with flash numbers that repeat, with groups that belong to no flash,
+        or not read within ``TIMEOUT_S``.
     ValueError
         `min_groups` is below 1.
     FileNotFoundError, IsADirectoryError, PermissionError
@@ -82,7 +82,7 @@ def read_glm_flashes(paths: str | Path | Sequence[str | Path], min_groups: int =
     if isinstance(paths, (str, Path)):
         paths = [paths]
     rows = [row for path in paths for row in _flashes(Path(path), min_groups)]
-    types: dict[Any, Any] = dict.fromkeys(("lat_deg", "lon_deg", "area_km2", "duration_s"), "float64")
+    types: dict[Any, Any] = dict.fromkeys((*_PLACE, "duration_s"), "float64")
     types |= {"flash_id": "int64", "start": "datetime64[ns, UTC]", "n_groups": "int64", "file": "string"}
     return pd.DataFrame(rows, columns=_COLUMNS).astype(types)
 

@@ -1,7 +1,7 @@
 """A look through an R file before C code parses it: small enough, flat enough, and of plain types only.
 
-The parser in pyreadr calls itself as deep as a file nests, and writes out a compact sequence to any length that it claims:
-with a few bytes a file could take the process down or fill its memory. What passes here can do neither.
+The parser in pyreadr calls itself as deep as a file nests, and writes out a compact sequence to any length that it
+claims: a small file could take the process down or fill its memory. What passes here can do neither.
 
 The format is that of "R Internals", section "Serialization Formats" (XDR, versions 2 and 3).
 """
@@ -13,6 +13,7 @@ import lzma
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 #: R's own numbers of its types, and bytes per value of those that are plain arrays: logical, integer, real.
 SYMBOL, PAIR_LIST, CHARACTERS, STRINGS, LIST, NIL, REFERENCE = 1, 2, 9, 16, 19, 254, 255
@@ -61,13 +62,14 @@ def check_r_file(path: Path, max_bytes: int) -> None:
 def _unpacked(raw: bytes, max_bytes: int) -> bytes:
     try:
         if raw.startswith(b"\x1f\x8b"):
-            unpacker = zlib.decompressobj(wbits=31)
-            content = unpacker.decompress(raw, max_bytes + 1)
-        elif raw.startswith((b"BZh", b"\xfd7zXZ\0")):
-            unpacker = bz2.BZ2Decompressor() if raw[:1] == b"B" else lzma.LZMADecompressor(memlimit=4 * max_bytes)
-            content = unpacker.decompress(raw, max_bytes + 1)
+            unpacker: Any = zlib.decompressobj(wbits=31)
+        elif raw.startswith(b"BZh"):
+            unpacker = bz2.BZ2Decompressor()
+        elif raw.startswith(b"\xfd7zXZ\0"):
+            unpacker = lzma.LZMADecompressor(memlimit=4 * max_bytes)
         else:
             return raw
+        content: bytes = unpacker.decompress(raw, max_bytes + 1)
     except (zlib.error, lzma.LZMAError, OSError, EOFError, MemoryError) as error:
         raise BadStream(f"it cannot be unpacked ({error})") from error
     if len(content) > max_bytes:

@@ -159,7 +159,7 @@ def _opened(path: str | Path) -> Iterator[InputContainer]:
                 raise UnreadableFile(path, "its video is in a code that FFmpeg does not know", _EXPECTED)
             context.options = limits
             if not 0 < context.width * context.height <= MAX_PIXELS:
-                found = f"it claims frames of {context.height} x {context.width} pixels"
+                found = f"FFmpeg finds frames of {context.height} x {context.width} pixels"
                 raise UnreadableFile(path, found, f"{_EXPECTED} of at most {MAX_PIXELS} pixels")
             yield container
     except (av.FFmpegError, ValueError, MemoryError, OverflowError) as error:

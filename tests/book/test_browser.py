@@ -60,24 +60,20 @@ def test_a_page_stands_alone_and_fits(visit: Visit, name: str):
     images = page.eval_on_selector_all("img", "all => all.map(i => [i.src.slice(0, 80), i.alt.trim(), i.naturalWidth])")
     assert [source for source, alt, _ in images if not alt] == []
     assert [source for source, _, width in images if width == 0] == []
-    assert page.eval_on_selector_all("h1", "all => all.length") == (0 if name == "search" else 1) or name == "search"
+    if name not in ("search", "genindex"):
+        assert page.locator(".bd-article h1").count() == 1
 
 
 def test_the_slider_turns_the_pages_without_a_kernel(visit: Visit):
     page = visit.open("chapters/06_lightcurves.html")
-    shown = ".widget-stack img:visible, .jupyter-widget-stack img:visible"
-    page.wait_for_selector(".widget-slider .noUi-handle", timeout=20_000)
-    page.wait_for_selector(shown)
-    before = page.locator(shown).get_attribute("alt")
-    handle = page.locator(".widget-slider .noUi-handle")
-    handle.focus()
+    shown = page.locator(".jupyter-widgets img:visible")
+    shown.wait_for()
+    before = shown.get_attribute("alt")
+    page.locator(".noUi-handle").focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "before => [...document.querySelectorAll('.jupyter-widgets img')].some(i => i.offsetParent && i.alt !== before)",
-        arg=before,
-    )
-    after = page.locator(shown).get_attribute("alt")
+    page.wait_for_function("old => document.querySelector('.jupyter-widgets img')?.alt !== old", arg=before)
+    after = shown.get_attribute("alt")
     assert before != after
     assert visit.outside == []
 
@@ -123,13 +119,7 @@ def test_search_finds_a_chapter(visit: Visit):
     )
 
 
-def test_a_formula_is_set_by_the_book_itself(browser: Browser, address: str, html: Path):
-    script = html / "_static" / "js" / "mathjax" / "tex-mml-chtml.js"
-    assert script.is_file()
-    visit = Visit(browser, address, LAPTOP)
-    page = visit.open("intro.html")
-    page.evaluate("document.querySelector('h1').insertAdjacentHTML('afterend', '<p id=f>\\\\(x^2\\\\)</p>')")
-    page.add_script_tag(url=f"{address}_static/js/mathjax/tex-mml-chtml.js")
-    page.wait_for_selector("#f mjx-container", timeout=20_000)
+def test_a_formula_is_set_by_the_book_itself(visit: Visit):
+    page = visit.open("reference/glossary.html")
+    page.locator("mjx-container").first.wait_for()
     assert visit.outside == []
-    page.close()

@@ -23,7 +23,7 @@ from data_fetch.registry import read_registry
 
 Answer = Callable[["Handler"], None]
 ONE = bytes(range(256)) * 20
-THREE = {"b1.bin": b"first" * 100, "sub/b2.bin": b"second" * 100, "b3 %.bin": b"third" * 100}
+THREE = {"b1.bin": b"first" * 100, "sub/b2.bin": b"second" * 100, "b3 #%41.bin": b"third" * 100}
 RIGHT = {"owner/repo/a.bin": ONE}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

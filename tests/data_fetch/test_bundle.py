@@ -135,7 +135,7 @@ def test_a_failed_bundle_leaves_the_old_one(
 ) -> None:
     place = tmp_path / "out/bundle.tar"
     write_files(tmp_path / "out", {"bundle.tar": b"old"})
-    server.serve("b3 %.bin", status(404))
+    server.serve("b3 #%41.bin", status(404))
     with pytest.raises(DataUnavailable):
         write_bundle(place, progress=False)
     assert_holds(place.parent, {"bundle.tar": b"old"})
@@ -235,13 +235,15 @@ def test_cut_short_anywhere(archive: Path, tmp_path: Path) -> None:
     cuts = {0, 1, *(1 << n for n in range(20)), *range(511, data_end, 512), *range(512, data_end + 1, 512)}
     for cut in sorted(cut for cut in cuts if cut <= data_end):
         archive.write_bytes(whole[:cut])
-        refused(archive, tmp_path / "x", "cut short|checksum")
+        refused(archive, tmp_path / "x", "cut short")
     archive.write_bytes(whole[: data_end + 512])
     assert len(read_bundle(archive, tmp_path / "x")) == 4
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize("content", [b"no tar", os.urandom(4096), b"PK\x03\x04" + bytes(600), b"\x1f\x8b" + bytes(600)])
+@pytest.mark.parametrize(
+    "content", [b"no tar", bytes(range(256)) * 16, b"PK\x03\x04" + bytes(600), b"\x1f\x8b" + bytes(600)]
+)
 def test_no_tar(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b.tar").write_bytes(content)
     refused(tmp_path / "b.tar", tmp_path / "x", "is no bundle or is damaged or cut short at byte 0")

@@ -111,14 +111,14 @@ def test_full_disk(
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
 def test_interrupted_midway_then_resumed(server: HostileServer, cache: Path) -> None:
     def interrupt(handler: Handler) -> None:
-        handler.start(200, Content_Length=len(THREE["b3 %.bin"]))
-        handler.wfile.write(THREE["b3 %.bin"][:100])
+        handler.start(200, Content_Length=len(THREE["b3 #%41.bin"]))
+        handler.wfile.write(THREE["b3 #%41.bin"][:100])
         handler.wfile.flush()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         handler.server.closing.wait(5)
 
     arrived = {f"owner/repo/{name}": THREE[name] for name in ("b1.bin", "sub/b2.bin")}
-    server.serve("b3 %.bin", interrupt, body(THREE["b3 %.bin"]))
+    server.serve("b3 #%41.bin", interrupt, body(THREE["b3 #%41.bin"]))
     with pytest.raises(KeyboardInterrupt):
         fetch("three", progress=False)
     assert_holds(cache, arrived)
@@ -184,7 +184,14 @@ def test_home_folder_and_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.mark.parametrize("kind", ["folder", "http"])
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(WRONG, "other bytes than registered"), (ONE[:-1], "5119"), (ONE + b"x", "5120"), (None, ""), (ONE, None)],
+    [
+        (WRONG, {"folder": "gave other bytes", "http": "gave other bytes"}),
+        (ONE[:-1], {"folder": "it has 5119 bytes, 5120 are registered", "http": "ended after 5119 of 5120 bytes"}),
+        (ONE + b"x", {"folder": "it has 5121 bytes, 5120 are registered", "http": "more than the registered 5120"}),
+        (None, {"folder": "there is no such file", "http": "HTTP 404"}),
+        (ONE, None),
+    ],
+    ids=["wrong", "short", "long", "none", "right"],
 )
 def test_mirror(
     server: HostileServer,
@@ -193,7 +200,7 @@ def test_mirror(
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
     content: bytes | None,
-    said: str | None,
+    said: dict[str, str] | None,
 ) -> None:
     mirror = tmp_path / "mirror"
     write_files(mirror, {} if content is None else {"owner/repo/a.bin": content})
@@ -207,7 +214,7 @@ def test_mirror(
         (cache / "owner/repo/a.bin").unlink()
         server.serve("a.bin", status(404))
         address = str(mirror / "owner/repo/a.bin") if kind == "folder" else f"{server.base}/mirror/owner/repo/a.bin"
-        unavailable(cache, said, address, "HTTP 404", server.url("a.bin"))
+        unavailable(cache, f"{address}: ", said[kind], "HTTP 404", server.url("a.bin"))
 
 
 @pytest.mark.parametrize("mirror", ["/no/such/folder", "file:///no/such/folder", "ftp://127.0.0.1", "\0"])

@@ -8,10 +8,13 @@ import shutil
 from pathlib import Path
 
 import book_pages
+import gallery
 import nbformat
 import pytest
 import stage_book
 import yaml
+
+from data_fetch.registry import dataset_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PNG = base64.b64encode(b"\x89PNG not really").decode()
@@ -30,7 +33,10 @@ def chapter(alt: str | None = "Points of light over a year of nights.") -> nbfor
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
+def folders(tmp_path: Path, monkeypatch) -> tuple[Path, Path]:
+    monkeypatch.setenv("METEORTUT_DATA_DIR", str(tmp_path / "empty"))  # no pictures: they have a test of their own
+    monkeypatch.delenv("METEORTUT_DATA_MIRROR", raising=False)
+    monkeypatch.delenv("METEORTUT_REQUIRE_REAL", raising=False)
     book, build = tmp_path / "book", tmp_path / "_build"
     shutil.copytree(ROOT / "book", book, ignore=shutil.ignore_patterns("*.ipynb"))
     (book / "chapters").mkdir(exist_ok=True)
@@ -63,6 +69,23 @@ def test_cover_cards_timings_and_gallery_are_generated(folders):
     gallery = (generated / "data_gallery.md").read_text(encoding="utf-8")
     assert gallery.count("\n## ") + 1 == 13
     assert gallery.count("| licence |") == 13
+
+
+def test_every_data_set_has_a_picture_or_says_why_not(folders):
+    assert set(gallery.PICTURES) == set(dataset_names())
+    page = (stage_book.stage(*folders) / "_generated" / "data_gallery.md").read_text(encoding="utf-8")
+    assert page.count("No picture:") == 13
+    assert "```{image}" not in page
+
+
+def test_pictures_are_drawn_once_from_the_files(tmp_path, real_file, monkeypatch):
+    real_file("lightning7")
+    first, alt = gallery.picture("lightning7", tmp_path)
+    assert first.startswith(b"\x89PNG")
+    assert "radio" in alt
+    monkeypatch.setattr(gallery, "fetch", lambda *_: pytest.fail("drawn twice"))
+    monkeypatch.setenv("METEORTUT_REQUIRE_REAL", "1")
+    assert gallery.picture("lightning7", tmp_path)[0] == first
 
 
 def test_address_and_results_reach_the_pages(folders, monkeypatch):
