@@ -11,6 +11,7 @@ import pyreadr
 
 from data_fetch import fetch
 from meteortut import lightcurves
+from meteortut.lightcurves import reading
 
 
 def pairs() -> list[tuple[str, str, Callable[[], object], Callable[[], object]]]:
@@ -49,7 +50,7 @@ def _loop_undo(table: pd.DataFrame) -> np.ndarray:
         time = np.arange(row.n_samples)
         along = lightcurves.along_track(row.ra_deg, row.dec_deg)
         scatter = []
-        for order in lightcurves._orders(row.n_samples):
+        for order in reading._orders(row.n_samples):
             fit = np.polyval(np.polyfit(time, along[order], 2), time)
             scatter.append(np.sqrt(np.mean((along[order] - fit) ** 2)))
         swapped.append(int(np.argmin(scatter)) > 0)

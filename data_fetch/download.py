@@ -106,27 +106,51 @@ def _bring(missing: pd.DataFrame, name: str, progress: bool) -> None:
 
 
 def _state(place: Path, expected: str) -> str:
-    """Look at a cached file: ``"right"``, ``"absent"``, or ``"damaged"``; a damaged one is removed at once."""
+    """Look at a cached file: ``"right"``, ``"absent"``, or ``"damaged"``."""
     try:
         if not place.is_file():
             return "absent"
         if sha256(place) == expected:
             return "right"
-        place.unlink(missing_ok=True)
-        warnings.warn(f"{place} does not match its checksum; it is removed and fetched anew.", stacklevel=3)
     except FileNotFoundError:  # another process has just removed it
         return "absent"
     except OSError as error:
         raise DataUnavailable(
-            f"{place} cannot be read or, being damaged, not be removed ({error}). "
-            "Remove it, or set METEORTUT_DATA_DIR to another folder."
+            f"{place} cannot be read ({error}). Remove it, or set METEORTUT_DATA_DIR to another folder."
         ) from error
+    warnings.warn(f"{place} does not match its checksum; it is fetched anew.", stacklevel=3)
     return "damaged"
 
 
 def _obtain(row: Any, update: Callable[[int], object]) -> None:
-    """Try each source in turn; pooch writes to a temporary name, verifies and renames, so nothing partial is left."""
+    """Fetch one file; a damaged one is replaced at the end, or removed when there is nothing to replace it with.
+
+    Not removed at once: another process may just have replaced it, and may be reading it.
+    """
     place = local_path(data_dir(), row.path)
+    try:
+        _try_sources(row, place, update)
+    except BaseException:
+        if row.was_damaged:
+            _remove_damaged(place, row.sha256)
+        raise
+
+
+def _remove_damaged(place: Path, expected: str) -> None:
+    try:
+        if sha256(place) != expected:
+            place.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataUnavailable(
+            f"{place} is damaged and can neither be replaced nor removed ({error}). "
+            "Remove it, or set METEORTUT_DATA_DIR to another folder."
+        ) from error
+
+
+def _try_sources(row: Any, place: Path, update: Callable[[int], object]) -> None:
+    """Try each source in turn; pooch writes to a temporary name, verifies and renames, so nothing partial is left."""
     reasons: list[str] = []
     for url, make in _sources(row):
         counted = _Counted(update)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from data_fetch.readers.errors import UnreadableFile
-from data_fetch.readers.fits_image import check_claim, open_fits
+from data_fetch.readers.fits_open import check_claim, open_fits
 from data_fetch.readers.ftpdetectinfo import parse_ff_name, read_ff_labels, read_ftpdetectinfo, read_slow_trails
 
 __all__ = ["FFFile", "pseudo_cube", "read_ff", "read_ff_labels", "read_ftpdetectinfo", "read_mask", "read_slow_trails"]
@@ -90,7 +90,7 @@ def read_ff(path: str | Path) -> FFFile:
     ------
     UnreadableFile
         The name is not that of an FF file, a plane is missing, not 8-bit or of another shape than the first, the header
-        has no usable ``FPS``, or the file is damaged or cut short (see `data_fetch.readers.fits_image.open_fits`).
+        has no usable ``FPS``, or the file is damaged or cut short (see `data_fetch.readers.fits_open.open_fits`).
     FileNotFoundError, IsADirectoryError, PermissionError
         As from `open`.
     """

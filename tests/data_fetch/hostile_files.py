@@ -37,7 +37,11 @@ def peak_mib(read: Callable[[Path], Any], path: Path) -> float:
 
 def cuts(content: bytes) -> list[bytes]:
     """Beginnings of the content: none of it, and every power of two that is shorter than it."""
-    return [content[: n and 1 << (n - 1)] for n in range(len(content).bit_length() + 1) if n == 0 or 1 << (n - 1) < len(content)]
+    return [
+        content[: n and 1 << (n - 1)]
+        for n in range(len(content).bit_length() + 1)
+        if n == 0 or 1 << (n - 1) < len(content)
+    ]
 
 
 def changed(content: bytes, first: int = 0, last: int | None = None) -> st.SearchStrategy[bytes]:

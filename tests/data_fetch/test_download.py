@@ -77,7 +77,10 @@ def test_read_only_cache(server: HostileServer, cache: Path, monkeypatch: pytest
     assert_holds(cache, RIGHT)
     (cache / "owner/repo/a.bin").write_bytes(WRONG)
     monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(DataUnavailable, match=r"damaged.*Remove it"):
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(DataUnavailable, match=r"damaged and can neither be replaced nor removed.*Remove it"),
+    ):
         fetch("one", progress=False)
 
 
@@ -130,7 +133,10 @@ def test_interrupted_midway_then_resumed(server: HostileServer, cache: Path) -> 
     assert len(server.requests) == 4
 
 
-def test_two_processes_fetch_one_file(server: HostileServer, cache: Path) -> None:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_two_processes_fetch_one_file(server: HostileServer, cache: Path, damaged: bool) -> None:
+    if damaged:
+        write_files(cache, {"owner/repo/a.bin": WRONG})
     both = threading.Barrier(2, timeout=20)
 
     def together(handler: Handler) -> None:
@@ -161,7 +167,7 @@ def test_damaged_file_in_the_cache(server: HostileServer, cache: Path, wrong: by
 def test_damaged_file_that_cannot_be_fetched_anew(server: HostileServer, cache: Path) -> None:
     write_files(cache, {"owner/repo/a.bin": WRONG})
     server.serve("a.bin", status(404))
-    with pytest.warns(UserWarning, match="removed"):
+    with pytest.warns(UserWarning, match="fetched anew"):
         unavailable(cache, "The file in the cache was damaged and is removed.")
 
 

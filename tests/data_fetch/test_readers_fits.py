@@ -14,7 +14,7 @@ from hostile_files import changed, cuts, peak_mib, settles, with_card
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_fetch.readers import fits_image
+from data_fetch.readers import fits_open
 from data_fetch.readers.errors import UnreadableFile
 from data_fetch.readers.fits_image import read_fits_image
 
@@ -165,6 +165,7 @@ def test_what_is_not_there_or_no_file_is_told_as_such(tmp_path):
         (gzip.compress(b""), "empty"),
         (gzip.compress(b"hello"), "begins with"),
         (gzip.compress(PLAIN)[:-20], "gzip"),
+        (b"\x1f\x8b" + PLAIN, "gzip"),
         (content_of(fits.PrimaryHDU()), "none of its 1 HDUs"),
         (content_of(fits.PrimaryHDU(np.zeros((2, 3, 4)))), "2-D image"),
         (with_card(PLAIN, "NAXIS1", 2**31), "claims"),
@@ -198,11 +199,38 @@ def test_a_size_that_points_backwards_does_not_loop(folder):
 
 @pytest.mark.parametrize("n_bytes", [2**20, 2**25])
 def test_a_gzip_bomb_is_refused_at_the_limit(folder, monkeypatch, n_bytes):
-    monkeypatch.setattr(fits_image, "MAX_UNPACKED_BYTES", 2**18)
+    monkeypatch.setattr(fits_open, "MAX_UNPACKED_BYTES", 2**18)
     path = write(folder, gzip.compress(PLAIN + bytes(n_bytes)), "bomb.fits.gz")
     with pytest.raises(UnreadableFile, match="unzips to more than"):
         read_fits_image(path)
     assert peak_mib(read_fits_image, path) < 4
+
+
+@pytest.mark.parametrize("kind", ["GZIP_1", "GZIP_2"])
+def test_a_bomb_in_a_tile_is_refused(folder, kind):
+    packed = gzip.compress(bytes(2**26))
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column("COMPRESSED_DATA", "1PB()", array=np.array([np.frombuffer(packed, np.uint8)], dtype=object))]
+    )
+    table.header.update(
+        {"ZIMAGE": True, "ZBITPIX": 16, "ZNAXIS": 2, "ZNAXIS1": 9, "ZNAXIS2": 7, "ZTILE1": 9, "ZTILE2": 7}
+    )
+    table.header["ZCMPTYPE"] = kind
+    path = write(folder, content_of(fits.PrimaryHDU(), table), "bomb.fits.fz")
+    with pytest.raises(UnreadableFile, match="a tile of HDU .* unpacks to more than 504 bytes"):
+        read_fits_image(path)
+    assert peak_mib(read_fits_image, path) < 4
+
+
+def test_tiles_that_overlap_are_refused(folder):
+    content = bytearray(compressed(IMAGE, "GZIP_1"))
+    heap = content.index(b"\x1f\x8b")
+    rows = np.frombuffer(content, ">i4", count=12, offset=heap - 48).reshape(6, 2).copy()
+    assert rows[0, 1] == 0 and rows[1, 1] == rows[0, 0]  # length and place of each of the six tiles
+    rows[:, 0], rows[:, 1] = rows[:, 0].sum(), 0
+    content[heap - 48 : heap] = rows.tobytes()
+    with pytest.raises(UnreadableFile, match="claim .* bytes in all"):
+        read_fits_image(write(folder, bytes(content)))
 
 
 @pytest.mark.parametrize("content", [PLAIN, RICE, gzip.compress(PLAIN)], ids=["plain", "tiles", "gzip"])

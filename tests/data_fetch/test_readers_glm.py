@@ -44,7 +44,10 @@ def toy(path: Path, change: dict[str, object] | None = None) -> Path:
     dataset = xr.Dataset({key: value for key, value in (variables | (change or {})).items() if value is not None})
     for name in ("flash_area", "group_energy"):
         if name in dataset and dataset[name].dtype == np.int16:
-            dataset[name].attrs |= {"scale_factor": np.float32(1e-15 if "energy" in name else 0.5), "add_offset": np.float32(0)}
+            dataset[name].attrs |= {
+                "scale_factor": np.float32(1e-15 if "energy" in name else 0.5),
+                "add_offset": np.float32(0),
+            }
             dataset[name].attrs["_FillValue"] = np.int16(-1)
     for name in dataset:
         if "time_offset" in str(name) and dataset[name].dtype == np.int16:
@@ -80,7 +83,9 @@ def test_real_flashes_with_ten_groups_and_more(real_file):
         assert flash.time_s.shape == flash.energy_j.shape == (flash.n_groups,) and flash.time_s[0] == 0
         np.testing.assert_allclose(flash.time_s % 0.002, 0, atol=1e-9 + 0.002 * (flash.time_s % 0.002 > 0.001).max())
         grid, curve = flash_light_curve(flash.time_s, flash.energy_j)
-        assert curve.sum() == pytest.approx(flash.energy_j.sum()) and grid[-1] == pytest.approx(flash.duration_s, abs=1e-6)
+        assert curve.sum() == pytest.approx(flash.energy_j.sum()) and grid[-1] == pytest.approx(
+            flash.duration_s, abs=1e-6
+        )
 
 
 def test_every_real_flash_and_its_energy_agree_with_the_file(real_file):
@@ -125,7 +130,9 @@ def test_a_fill_value_is_nan_and_adds_nothing(folder):
 
 def test_a_file_without_flashes_gives_no_rows(folder):
     with xr.open_dataset(write(folder, TOY), engine="h5netcdf", decode_cf=False) as full:
-        full.isel(number_of_flashes=slice(0), number_of_groups=slice(0)).to_netcdf(folder / "none.nc", engine="h5netcdf")
+        full.isel(number_of_flashes=slice(0), number_of_groups=slice(0)).to_netcdf(
+            folder / "none.nc", engine="h5netcdf"
+        )
     assert len(read_glm_flashes(folder / "none.nc")) == 0
 
 
@@ -178,7 +185,9 @@ def test_what_is_not_there_or_no_file_is_told_as_such(tmp_path):
         read_glm_flashes(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["flash_id", "flash_area", "group_energy", "group_time_offset", "group_parent_flash_id"])
+@pytest.mark.parametrize(
+    "name", ["flash_id", "flash_area", "group_energy", "group_time_offset", "group_parent_flash_id"]
+)
 def test_a_missing_variable_is_named(folder, name):
     with pytest.raises(UnreadableFile, match=f"no variable {name}"):
         read_glm_flashes(toy(folder / "missing.nc", {name: None}))
@@ -215,7 +224,9 @@ def test_values_that_make_no_sense_are_refused(folder, change, message):
 def test_absurd_sizes_are_refused_before_anything_is_reserved(folder, shape, chunks):
     path = toy(folder / "absurd.nc", {"group_energy": None})
     with h5py.File(path, "a") as file:
-        file.create_dataset("group_energy", (shape,), np.float64, chunks=(chunks,), maxshape=(None,), compression="gzip")
+        file.create_dataset(
+            "group_energy", (shape,), np.float64, chunks=(chunks,), maxshape=(None,), compression="gzip"
+        )
     assert path.stat().st_size < 2**20
     with pytest.raises(UnreadableFile, match="group_energy claims"):
         read_glm_flashes(path)
@@ -267,4 +278,6 @@ def test_a_read_that_hangs_or_crashes_is_reported_like_any_other(tmp_path, scrip
 
 def test_a_read_apart_gives_what_the_script_writes(tmp_path):
     (tmp_path / "child.py").write_text("import sys\nsys.stdout.buffer.write(sys.argv[1].encode() + bytes(3))")
-    assert apart.run_apart(tmp_path / "child.py", ["ä"], tmp_path / "file.nc", "a file", timeout_s=30) == "ä".encode() + bytes(3)
+    assert apart.run_apart(
+        tmp_path / "child.py", ["ä"], tmp_path / "file.nc", "a file", timeout_s=30
+    ) == "ä".encode() + bytes(3)

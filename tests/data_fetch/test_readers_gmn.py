@@ -19,7 +19,18 @@ from data_fetch.readers.errors import UnreadableFile
 from data_fetch.readers.gmn import pseudo_cube, read_ff, read_ftpdetectinfo, read_mask
 
 NAME = "FF_XX0001_20230421_212224_982_0115712.fits"
-ARRAYS = ["time_s", "frame", "x_px", "y_px", "ra_deg", "dec_deg", "azimuth_deg", "elevation_deg", "intensity", "magnitude"]
+ARRAYS = [
+    "time_s",
+    "frame",
+    "x_px",
+    "y_px",
+    "ra_deg",
+    "dec_deg",
+    "azimuth_deg",
+    "elevation_deg",
+    "intensity",
+    "magnitude",
+]
 BAD = "FF_UK0006_20230421_235707_829_0346880.fits"
 
 HEAD = """Meteor Count = 000002
@@ -170,7 +181,9 @@ def test_an_ff_file_comes_back_as_written(folder):
     assert (ff.fps, ff.maxpixel[0, 0], ff.maxframe[0, 0], ff.avepixel[0, 0], ff.stdpixel[0, 0]) == (29.97, 0, 1, 2, 3)
 
 
-@pytest.mark.parametrize(("center", "origin"), [((0, 0), (0, 0)), ((3, 4), (1, 2)), ((5, 7), (2, 4)), ((2.6, 0.2), (1, 0))])
+@pytest.mark.parametrize(
+    ("center", "origin"), [((0, 0), (0, 0)), ((3, 4), (1, 2)), ((5, 7), (2, 4)), ((2.6, 0.2), (1, 0))]
+)
 def test_a_pseudo_cube_is_what_its_definition_says(folder, center, origin):
     ff = read_ff(write(folder, FF))
     cube, (y0, x0) = pseudo_cube(ff, center, size=4, n_pixels=2)
@@ -226,7 +239,8 @@ def test_an_ff_file_that_cannot_be_used_is_refused(folder, content, message):
 
 
 @pytest.mark.parametrize(
-    "name", ["image.fits", "FF_XX0001_20231321_212224_982_0115712.fits", "FF_XX0001_99990421_212224_982_1.fits", "FF_.fits"]
+    "name",
+    ["image.fits", "FF_XX0001_20231321_212224_982_0115712.fits", "FF_XX0001_99990421_212224_982_1.fits", "FF_.fits"],
 )
 def test_a_name_without_a_time_is_refused(folder, name):
     with pytest.raises(UnreadableFile, match="names no FF file"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data_fetch.readers import UnreadableFile
 from meteortut import lightcurves
+from meteortut.lightcurves import reading
 
 PAIRS = {1: [1, 0, 3, 2, 5, 4, 6], 2: [0, 2, 1, 4, 3, 6, 5]}
 
@@ -65,7 +66,7 @@ def test_true_order_is_found_whenever_the_motion_is_larger_than_the_noise(n, spe
     rng = np.random.default_rng(seed)
     record = meteor(n, speed)
     record["dec_deg"] = record["dec_deg"] + rng.normal(0, noise * speed, n)
-    order = lightcurves._orders(n)[parity]
+    order = reading._orders(n)[parity]
     shuffled = {name: values[order] if name != "usable" else values for name, values in record.items()}
     result = lightcurves.undo_field_swap(table_of(shuffled))
     np.testing.assert_array_equal(result.dec_deg[0], record["dec_deg"])

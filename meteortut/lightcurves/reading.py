@@ -1,4 +1,4 @@
-"""Chapter 6: meteor light curves — reading them in true order, and saying which can be used."""
+"""Reading meteor records in true order, and saying which can be used."""
 
 from __future__ import annotations
 
