@@ -111,7 +111,8 @@ def _mirror_path(url: str) -> str:
     if len(parts) < 4 or not re.fullmatch(r"[0-9a-f]{40}", parts[2]):
         raise ValueError(f"{url!r} is not pinned; expected https://host/owner/repo/<40-digit commit>/path.")
     path = [*parts[:2], *parts[3:]]
-    if any(part in ("", ".", "..") or re.search(r'[\\/:\x00-\x1f"<>|?*]', part) for part in path):
+    # Windows drops a final dot or space, so that ".. " would be ".."; the other characters it cannot have.
+    if any(part in ("", ".", "..") or part[-1] in ". " or re.search(r'[\\/:\x00-\x1f"<>|?*]', part) for part in path):
         raise ValueError(f"{url!r} would leave the cache folder or has an unsafe name. Remove it from the registry.")
     return str(PurePosixPath(*path))
 

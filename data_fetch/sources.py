@@ -143,9 +143,8 @@ def _attempt(url: str, output_file: str, n_bytes: int, update: Callable[[int], o
 
 def _send(url: str, n_bytes: int, put: Callable[[Any], None], stop: threading.Event) -> None:
     """Put the blocks of an answer, then ``None``, or the exception that ended it."""
-    end: Exception | None = SourceTrouble(
-        "the download broke off; the reason is above"
-    )  # whatever happens, the caller hears of it
+    # Whatever happens in the thread, the caller hears of it.
+    end: Exception | None = SourceTrouble("the download broke off; the reason is above")
     try:
         sent = 0
         with _open(url) as answer:

@@ -17,10 +17,15 @@ RealFile = Callable[..., list[Path]]
 def real_file() -> RealFile:
     """Give verified files of a data set: ``real_file("gmn-ff", ".fits")``; skipped visibly when there is no way to get them."""
 
+    absent: dict[str, DataUnavailable] = {}  # asked once: without a network each attempt costs seconds
+
     def paths(dataset: str, ending: str | None = None) -> list[Path]:
         try:
+            if dataset in absent:
+                raise absent[dataset]
             found = fetch(dataset, progress=False)
         except DataUnavailable as error:
+            absent[dataset] = error
             if os.environ.get("METEORTUT_REQUIRE_REAL") == "1":
                 raise
             pytest.skip(f"needs real data: {error}")

@@ -10,7 +10,7 @@ import math
 import sys
 
 #: Address space of this process; a damaged or hostile file may ask for any amount.
-MAX_MEMORY = 1 << 30
+MAX_MEMORY = 1 << 29
 ATTRIBUTES = ("_Unsigned", "_FillValue", "scale_factor", "add_offset", "units")
 
 

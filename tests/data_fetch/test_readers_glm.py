@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+import zlib
 from pathlib import Path
 
 import h5py
@@ -231,6 +232,17 @@ def test_absurd_sizes_are_refused_before_anything_is_reserved(folder, shape, chu
     with pytest.raises(UnreadableFile, match="group_energy claims"):
         read_glm_flashes(path)
     assert peak_mib(read_glm_flashes, path) < 8
+
+
+def test_a_bomb_in_a_chunk_is_refused(folder):
+    packer = zlib.compressobj(1)
+    start, again = (packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    path = toy(folder / "bomb.nc", {"group_energy": None})
+    with h5py.File(path, "a") as file:
+        variable = file.create_dataset("group_energy", (36,), np.float64, chunks=(36,), compression="gzip")
+        variable.id.write_direct_chunk((0,), start + 99 * again)  # 1.6 GiB of zeros
+    assert path.stat().st_size < glm.MAX_FILE_BYTES
+    assert settles(read_glm_flashes, path) is None and peak_mib(read_glm_flashes, path) < 8
 
 
 @pytest.mark.parametrize(
