@@ -40,7 +40,7 @@ lock: .venv  ## compile requirements.lock anew from pyproject.toml
 	@trap 'test -e .venv/ready || rm -rf .venv' EXIT; set -e; \
 	echo "Setting up .venv (once; a few minutes)"; \
 	$(PYTHON) -m venv .venv; \
-	.venv/bin/python -m pip install -q --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) $(TORCH); \
+	.venv/bin/python -m pip install -qq --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) $(TORCH); \
 	.venv/bin/python -m pip install -q -r requirements.lock; \
 	.venv/bin/python -m pip install -q --no-deps --no-build-isolation -e .; \
 	touch .venv/ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from html.parser import HTMLParser
@@ -104,11 +105,21 @@ def test_every_reference_with_a_doi_is_in_the_bibliography(html):
         )
         for doi in re.findall(r"https://doi\.org/([^)\s]+)", text):
             assert doi.lower() in known, f"{path.stem}: {doi} is not in references.bib"
+    for doi in re.findall(r"doi:(10\.[^\s;),\"]+)", (ROOT / "data_fetch" / "datasets.csv").read_text(encoding="utf-8")):
+        assert doi.lower() in known, f"datasets.csv: {doi} is not in references.bib"
 
 
-def test_every_public_module_is_on_the_api_page(html):
+def test_every_public_name_is_on_the_api_page(html):
     page = (html / "reference" / "api.html").read_text(encoding="utf-8")
-    modules = [path for path in (ROOT / "meteortut").rglob("*.py") if not path.name.startswith("_")]
-    for path in modules:
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    rooms = [
+        path
+        for path in (ROOT / "meteortut").iterdir()
+        if not path.name.startswith(("_", "py.")) and path.suffix in ("", ".py")
+    ]
+    rooms = [path for path in rooms if path.suffix or (path / "__init__.py").is_file()]
+    names = [f"meteortut.{path.stem}" for path in rooms if path.stem != "simulate"]
+    names += [f"meteortut.simulate.{path.stem}" for path in (ROOT / "meteortut" / "simulate").glob("[a-z]*.py")]
+    for name in [*names, "data_fetch", "data_fetch.readers"]:
         assert f'id="module-{name}"' in page, f"{name} is missing from book/reference/api.md"
+        for public in getattr(importlib.import_module(name), "__all__", []):
+            assert f'id="{name}.{public}"' in page, f"{name}.{public} has no entry on the API page"

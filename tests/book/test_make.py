@@ -57,6 +57,27 @@ def test_a_broken_page_fails_the_build(checkout: Path):
     assert "no/such/page" in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("target", ["book", "test", "lab", "bench"])
+def test_the_environment_is_made_when_it_is_missing_and_only_then(checkout: Path, target: str):
+    def plan() -> str:
+        return subprocess.run(["make", "-n", target], cwd=checkout, capture_output=True, text=True, check=True).stdout
+
+    assert "pip install" not in plan()
+    (checkout / ".venv").unlink()
+    assert "pip install -q -r requirements.lock" in plan()
+
+
+def test_a_set_up_that_fails_leaves_no_environment_behind(checkout: Path):
+    (checkout / ".venv").unlink()
+    lock = checkout / "requirements.lock"
+    lock.write_text("torch==0.0.0\n", encoding="utf-8")
+    command = ["make", "clean", "test", "TORCH_INDEX=file:///nowhere"]
+    result = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "torch" in result.stderr
+    assert not (checkout / ".venv").exists()
+
+
 def test_clean_keeps_the_environment(checkout: Path):
     (checkout / "_build").mkdir()
     assert make("clean", checkout).returncode == 0
