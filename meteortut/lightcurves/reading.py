@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,14 @@ from meteortut.showers import solar_longitude
 FIELD_PERIOD_S = 0.02
 #: A light curve with fewer samples has no shape to speak of.
 MIN_SAMPLES = 5
+#: Where the cameras stand: latitude and longitude (degrees, east positive), height above sea level (m).
+#: CAM1, CAM2 and CAM3 at Armagh (54°21′11″N 6°38′59″W), CAM4 at Bangor (54°39′08″N 5°37′28″W), 74.3 km away.
+SITES: dict[str, tuple[float, float, float]] = {
+    "CAM1": (54.35306, -6.64972, 65.0),
+    "CAM2": (54.35306, -6.64972, 65.0),
+    "CAM3": (54.35306, -6.64972, 65.0),
+    "CAM4": (54.65222, -5.62444, 30.0),
+}
 
 
 def read_aop(path: str | Path, true_order: bool = True) -> pd.DataFrame:
@@ -59,8 +68,9 @@ def read_aop(path: str | Path, true_order: bool = True) -> pd.DataFrame:
 def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
     """Put exchanged fields back where samples 1↔2, 3↔4 … (or 2↔3, 4↔5 …) were recorded in the wrong order.
 
-    For every record the three possible orders are tried: as recorded, and exchanged in pairs with either parity. The one whose
-    along-track position is smoothest wins (smallest scatter about a parabola in time). Nothing is averaged or smoothed:
+    For every record a few orders are tried: as recorded, and exchanged in neighbouring pairs, where the exchange may begin with
+    any of the first five samples and leave out up to three at the end (where a meteor is faint, the software slips). The
+    order in which the way along the track is shortest wins: a meteor does not turn back. Nothing is averaged or smoothed:
     position and magnitude move together, and the samples stay what they were.
 
     Parameters
@@ -94,20 +104,23 @@ def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
         ]
     )
     chosen = np.zeros(len(table), int)
-    residuals = np.full((len(table), 3), np.nan)
+    residuals = np.full((len(table), 2), np.nan)
     ready = np.flatnonzero(table.usable & finite & (lengths >= MIN_SAMPLES))
     for n in np.unique(lengths.iloc[ready]):  # all records of one length at once
         rows = ready[lengths.iloc[ready] == n]
         along = along_track(np.stack(list(table.ra_deg.iloc[rows])), np.stack(list(table.dec_deg.iloc[rows])))
-        residuals[rows] = np.stack([_scatter(along[:, order]) for order in _orders(n)], axis=1)
-        chosen[rows] = residuals[rows].argmin(axis=1)
+        orders = _orders(n)
+        ways = np.stack([np.abs(np.diff(along[:, order], axis=1)).sum(axis=1) for order in orders], axis=1)
+        chosen[rows] = ways.argmin(axis=1)  # as recorded is the first: it wins a draw
+        residuals[rows, 0] = _scatter(along)
+        residuals[rows, 1] = _scatter(np.take_along_axis(along, orders[chosen[rows]], axis=1))
     for name in ["magnitude", "ra_deg", "dec_deg"]:
         table[name] = [
             values[_orders(len(values))[k]] if k else values for values, k in zip(table[name], chosen, strict=True)
         ]
     table["was_swapped"] = chosen > 0
     table["residual_deg_as_recorded"] = residuals[:, 0]
-    table["residual_deg"] = np.take_along_axis(residuals, chosen[:, None], axis=1)[:, 0]
+    table["residual_deg"] = residuals[:, 1]
     return table
 
 
@@ -135,13 +148,15 @@ def along_track(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(y, x))
 
 
-def ledger(table: pd.DataFrame) -> pd.DataFrame:
+def ledger(table: pd.DataFrame, more: dict[str, str] | None = None) -> pd.DataFrame:
     """Count what each rule takes, one rule after the other: nothing leaves the table unnamed.
 
     Parameters
     ----------
     table : DataFrame
         With the flags of :func:`read_aop`.
+    more : dict, optional
+        Further flags of the table (columns of booleans) and the words for them, applied in this order after the file's own.
 
     Returns
     -------
@@ -158,7 +173,7 @@ def ledger(table: pd.DataFrame) -> pd.DataFrame:
         "no_object": "no object at all",
         "duplicate": "the same file a second time",
         "too_short": f"fewer than {MIN_SAMPLES} samples",
-    }
+    } | (more or {})
     _require(table, list(rules))
     left = pd.Series(True, index=table.index)
     rows = [{"rule": "all records", "records": 0, "left": len(table)}]
@@ -233,13 +248,21 @@ def _require(table: pd.DataFrame, columns: list[str]) -> None:
         raise ValueError(f"the table has no column {', '.join(missing)}; expected one as read_aop gives it.")
 
 
+@cache
 def _orders(n: int) -> np.ndarray:
-    """Give the three orders of n samples, (3, n): as recorded, and exchanged in pairs from the first or the second sample on."""
-    orders = np.tile(np.arange(n), (3, 1))
-    for first in (0, 1):
-        stop = first + 2 * ((n - first) // 2)
-        orders[first + 1, first:stop] = orders[first + 1, first:stop].reshape(-1, 2)[:, ::-1].ravel()
-    return orders
+    """Give the orders of n samples that are tried, (n_orders, n): as recorded first, then exchanged in pairs.
+
+    An exchange covers at least half of the samples, or all that parity allows: less would follow the noise.
+    """
+    orders = [np.arange(n)]
+    for first in range(5):
+        for last in range(n, max(n - 4, 0), -1):
+            stop = first + 2 * ((last - first) // 2)
+            if stop - first >= max(4, n // 2):
+                order = np.arange(n)
+                order[first:stop] = order[first:stop].reshape(-1, 2)[:, ::-1].ravel()
+                orders.append(order)
+    return np.array(list(dict.fromkeys(map(tuple, orders))))
 
 
 def _scatter(along: np.ndarray) -> np.ndarray:
