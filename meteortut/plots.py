@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -99,24 +99,27 @@ def records(table: pd.DataFrame) -> Figure:
 
 
 @_styled
-def field_swap(as_recorded: pd.Series, true_order: pd.Series) -> Figure:
-    """Draw one record before and after its fields were put back: how far along the track, sample by sample.
+def field_swap(as_recorded: pd.Series, true_order: pd.Series, along_deg: Sequence[np.ndarray]) -> Figure:
+    """Draw one record before and after its fields were put back: how far along the track, and how bright, sample by sample.
 
     Parameters
     ----------
     as_recorded, true_order : Series
-        The same record with ``time_s``, ``along_deg`` and ``magnitude`` (ndarrays of shape (n_samples,); seconds, degrees, mag).
+        The same record with ``time_s`` and ``magnitude`` (ndarrays of shape (n_samples,); seconds, mag).
+    along_deg : sequence of two ndarrays of shape (n_samples,), degrees
+        Distance along the track of either.
 
     Returns
     -------
     Figure
     """
     figure, grid = plt.subplots(2, 2, figsize=(9, 5), sharex=True, sharey="row")
-    for column, record, name, colour in ((0, as_recorded, "as recorded", ORANGE), (1, true_order, "true order", BLUE)):
-        grid[0, column].plot(record.time_s, record.along_deg, ".-", color=colour, linewidth=0.9)
-        grid[1, column].plot(record.time_s, record.magnitude, ".-", color=colour, linewidth=0.9)
-        grid[0, column].set_title(name)
-        grid[1, column].set_xlabel("time / s")
+    sides = [(as_recorded, "as recorded", ORANGE), (true_order, "true order", BLUE)]
+    for (upper, lower), (record, name, colour), along in zip(grid.T, sides, along_deg, strict=True):
+        upper.plot(record.time_s, along, ".-", color=colour, linewidth=0.9)
+        lower.plot(record.time_s, record.magnitude, ".-", color=colour, linewidth=0.9)
+        upper.set_title(name)
+        lower.set_xlabel("time / s")
     grid[0, 0].set_ylabel("along the track / °")
     grid[1, 0].set_ylabel("magnitude (bright is up)")
     grid[1, 0].invert_yaxis()
@@ -148,8 +151,95 @@ def seasonal_rate(rate: pd.DataFrame, marks: dict[str, float]) -> Figure:
         axes.annotate(
             label, (longitude, height), (0, 12), textcoords="offset points", ha="center", arrowprops={"arrowstyle": "-"}
         )
-    axes.set(xlabel="solar longitude / °", ylabel="meteors per night", xlim=(0, 360), ylim=(0, 1.2 * top))
+    axes.set(xlabel="solar longitude / °", ylabel="records per night", xlim=(0, 360), ylim=(0, 1.2 * top))
     axes.set_xticks(range(0, 361, 30))
+    return figure
+
+
+@_styled
+def heights(triangulated: pd.DataFrame) -> Figure:
+    """Draw where triangulated meteors begin, peak and end against their speed.
+
+    Parameters
+    ----------
+    triangulated : DataFrame, a row per pair
+        With ``speed_km_s``, ``begin_height_km``, ``peak_height_km``, ``end_height_km``.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = plt.subplots(figsize=(8, 4.4))
+    parts = {"begin": (SKY, "^"), "peak": (ORANGE, "o"), "end": ("black", "v")}
+    for name, (colour, marker) in parts.items():
+        axes.plot(
+            triangulated.speed_km_s,
+            triangulated[f"{name}_height_km"],
+            marker,
+            color=colour,
+            markersize=3,
+            alpha=0.5,
+            label=name,
+        )
+    axes.set(xlabel="speed / km/s", ylabel="height / km", ylim=(50, 130))
+    axes.legend(markerscale=2, loc="lower right")
+    return figure
+
+
+@_styled
+def confusion(matrices: dict[str, np.ndarray], labels: list[str]) -> Figure:
+    """Draw confusion matrices side by side: rows are the truth, each row adds up to 100 %.
+
+    Parameters
+    ----------
+    matrices : dict
+        Name → ndarray of shape (n_labels, n_labels), counts, rows true, columns predicted.
+    labels : list of str
+        Names of the classes.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, row = plt.subplots(1, len(matrices), figsize=(3.3 * len(matrices), 3.4), squeeze=False, sharey=True)
+    for axes, (name, matrix) in zip(row[0], matrices.items(), strict=True):
+        share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        for i, j in np.ndindex(share.shape):
+            axes.text(
+                j, i, f"{share[i, j]:.0f}", ha="center", va="center", color="white" if share[i, j] > 55 else "black"
+            )
+        axes.set_title(name)
+        axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_xlabel("predicted")
+    row[0, 0].set_ylabel("true")
+    return figure
+
+
+@_styled
+def lines(x: np.ndarray, series: dict[str, np.ndarray], xlabel: str, ylabel: str) -> Figure:
+    """Draw a few lines that can be told apart without colour.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+        Abscissa.
+    series : dict
+        Name → ndarray of shape (n,); NaN leaves a gap.
+    xlabel, ylabel : str
+        What the axes show, with units.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = plt.subplots(figsize=(7.5, 4))
+    looks = [(ORANGE, "o", "-"), (BLUE, "s", "--"), (GREEN, "^", ":"), ("black", "d", "-."), (SKY, "v", "-")]
+    for (name, values), (colour, marker, style) in zip(series.items(), looks, strict=False):
+        axes.plot(x, values, marker=marker, linestyle=style, color=colour, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend()
     return figure
 
 

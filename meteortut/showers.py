@@ -89,7 +89,7 @@ def zenith(start: pd.Series, latitude_deg: ArrayLike, longitude_deg: ArrayLike) 
     Mean sidereal time and precession IAU 2006 (``erfa.gmst06``, ``erfa.pmat06``, part of astropy); nutation and UT1 − UTC, both
     under 0.006°, and refraction are left out. 0.465 km/s is the equator's speed.
     """
-    import erfa  # type: ignore[import-untyped]  # only here: `import meteortut` stays quick
+    import erfa  # only here: `import meteortut` stays quick
 
     days = (start.dt.tz_localize(None) - pd.Timestamp("2000-01-01 12:00")).dt.total_seconds().to_numpy() / 86_400
     epoch = 2_451_545.0

@@ -65,6 +65,38 @@ def read_aop(path: str | Path, true_order: bool = True) -> pd.DataFrame:
     return undo_field_swap(table) if true_order else table
 
 
+def read_ftpdetectinfo(path: str | Path) -> pd.DataFrame:
+    """Read meteors of the Global Meteor Network in the shape of :func:`read_aop`: a second network, progressive video.
+
+    Parameters
+    ----------
+    path : path-like
+        ``FTPdetectinfo_*.txt`` of the data set ``gmn-ff``.
+
+    Returns
+    -------
+    DataFrame, a row per meteor whose label is good
+        ``id``, ``station``, ``start`` (UTC, of the block of 256 frames), ``time_s``, ``magnitude``, ``ra_deg``, ``dec_deg``
+        (ndarrays of shape (n_samples,), seconds since the first sample, mag, degrees), ``n_samples``, ``too_short`` and
+        ``usable`` (at least five samples, all of them finite). Frames are whole: nothing is exchanged, and the file does not
+        say what the edge cut off.
+
+    Raises
+    ------
+    UnreadableFile
+        If the file is not one (a ``ValueError``; raised by :func:`data_fetch.readers.read_ftpdetectinfo`).
+    FileNotFoundError
+        If there is no such file.
+    """
+    raw = readers.read_ftpdetectinfo(path)
+    table = raw[["id", "station", "start", "magnitude", "ra_deg", "dec_deg"]].copy()
+    table.insert(3, "time_s", [time - time[0] if len(time) else time for time in raw.time_s])
+    table["n_samples"] = raw.magnitude.map(len)
+    table["too_short"] = table.n_samples < MIN_SAMPLES
+    table["usable"] = ~table.too_short & table.magnitude.map(lambda values: bool(np.isfinite(values).all()))
+    return table
+
+
 def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
     """Put exchanged fields back where samples 1↔2, 3↔4 … (or 2↔3, 4↔5 …) were recorded in the wrong order.
 
@@ -223,7 +255,7 @@ def seasonal_rate(nights: pd.DataFrame, width_deg: float = 1.0) -> pd.DataFrame:
     Returns
     -------
     DataFrame, a row per bin
-        ``solar_longitude_deg`` (lower edge), ``n_nights``, ``meteors_per_night`` (0 where no night fell into the bin).
+        ``solar_longitude_deg`` (lower edge), ``n_nights``, ``meteors_per_night`` (NaN where no night fell into the bin).
 
     Raises
     ------
@@ -236,7 +268,7 @@ def seasonal_rate(nights: pd.DataFrame, width_deg: float = 1.0) -> pd.DataFrame:
     index = np.minimum((nights.solar_longitude_deg.to_numpy() / width_deg).astype(int), n_bins - 1)
     n_nights = np.bincount(index, minlength=n_bins)
     meteors = np.bincount(index, weights=nights.n_meteors, minlength=n_bins)
-    rate = np.divide(meteors, n_nights, out=np.zeros(n_bins), where=n_nights > 0)
+    rate = np.divide(meteors, n_nights, out=np.full(n_bins, np.nan), where=n_nights > 0)
     return pd.DataFrame(
         {"solar_longitude_deg": width_deg * np.arange(n_bins), "n_nights": n_nights, "meteors_per_night": rate}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import erfa  # type: ignore[import-untyped]
+import erfa
 import numpy as np
 import pandas as pd
 

@@ -143,7 +143,7 @@ def yearly_activity(assigned: pd.DataFrame, code: str) -> pd.DataFrame:
     -----
     Both counts are Poisson; given their sum, n is binomial, and the Clopper–Pearson limits p of its share give p / (1 − p).
     """
-    from scipy.stats import beta  # type: ignore[import-untyped]
+    from scipy.stats import beta
 
     _require(assigned, ["shower", "start", "solar_longitude_deg"])
     showers = read_showers().set_index("code")

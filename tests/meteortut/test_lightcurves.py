@@ -139,7 +139,7 @@ def test_seasonal_rate_is_a_mean_per_night():
     assert rate.meteors_per_night[10] == 6
     assert rate.meteors_per_night[359] == 3
     assert rate.n_nights.sum() == 3
-    assert rate.meteors_per_night[11] == 0
+    assert np.isnan(rate.meteors_per_night[11])
 
 
 @pytest.mark.parametrize("width", [0.7, 0.0001234, 400.0, -1.0])
@@ -192,3 +192,13 @@ def test_a_wrong_file_is_a_clear_error(tmp_path):
         lightcurves.read_aop(tmp_path / "x.Rda")
     with pytest.raises(FileNotFoundError):
         lightcurves.read_aop(tmp_path / "none.Rda")
+
+
+def test_a_second_network_in_the_same_shape(real_file):
+    tables = [lightcurves.read_ftpdetectinfo(path) for path in real_file("gmn-ff", ".txt")]
+    assert sorted(map(len, tables)) == [22, 29]
+    table = pd.concat(tables, ignore_index=True)
+    assert (table.time_s.map(len) == table.magnitude.map(len)).all()
+    assert table.time_s.map(lambda time: time[0] == 0 and (np.diff(time) > 0).all()).all()
+    assert table.usable.mean() > 0.5
+    assert lightcurves.shape_features(table).features_ok.equals(table.usable)
