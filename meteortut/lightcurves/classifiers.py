@@ -120,7 +120,7 @@ def rules() -> Classifier:
     return Classifier("rules", scores, probabilistic=False)
 
 
-def shipped_classifier(path: Path | str = WEIGHTS) -> Classifier:
+def shipped_classifier(path: Path | str | None = None) -> Classifier:
     """Load a network that ``tools/train_lightcurves.py`` wrote, the shipped one by default.
 
     Raises
@@ -134,7 +134,8 @@ def shipped_classifier(path: Path | str = WEIGHTS) -> Classifier:
 
     from meteortut.lightcurves.network import build_network
 
-    if not Path(path).is_file():
+    path = WEIGHTS if path is None else Path(path)
+    if not path.is_file():
         raise FileNotFoundError(
             f"there are no weights at {path}. Run tools/train_lightcurves.py, or pass a trained model."
         )

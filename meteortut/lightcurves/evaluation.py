@@ -27,8 +27,8 @@ class Evaluation:
         A row per bin of signal-to-noise: ``snr_low``, ``snr_high``, ``n``, ``accuracy``, ``low``, ``high`` (exact binomial 95 %).
         Empty if no signal-to-noise was given.
     calibration_error : float
-        Expected calibration error: mean distance of confidence from accuracy over the bins of ``reliability``, weighted by records. NaN
-        without probabilities.
+        Expected calibration error: mean distance of confidence from accuracy over the bins of ``reliability``, weighted by
+        records. NaN without probabilities.
     reliability : DataFrame
         A row per bin of the given label's probability: ``confidence`` (mean), ``accuracy``, ``n``. Empty without probabilities.
     """

@@ -66,10 +66,10 @@ def test_a_page_stands_alone_and_fits(visit: Visit, name: str):
 
 def test_the_slider_turns_the_pages_without_a_kernel(visit: Visit):
     page = visit.open("chapters/06_lightcurves.html")
-    shown = page.locator(".jupyter-widgets img:visible")
+    shown = page.locator(".jupyter-widgets img").first  # the explorer further down has a figure, too
     shown.wait_for()
     before = shown.get_attribute("alt")
-    page.locator(".noUi-handle").focus()
+    page.locator(".noUi-handle").first.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     page.wait_for_function("old => document.querySelector('.jupyter-widgets img')?.alt !== old", arg=before)

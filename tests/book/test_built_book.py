@@ -122,4 +122,6 @@ def test_every_public_name_is_on_the_api_page(html):
     for name in [*names, "data_fetch", "data_fetch.readers"]:
         assert f'id="module-{name}"' in page, f"{name} is missing from book/reference/api.md"
         for public in getattr(importlib.import_module(name), "__all__", []):
+            if public.isupper():  # a constant's comment stays where the constant is defined
+                continue
             assert f'id="{name}.{public}"' in page, f"{name}.{public} has no entry on the API page"
