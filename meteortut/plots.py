@@ -74,7 +74,7 @@ def year_of_nights(table: pd.DataFrame, title: str = "") -> Figure:
 
 
 @_styled
-def records(table: pd.DataFrame) -> Figure:
+def records(table: pd.DataFrame, titles: Sequence[str] | None = None) -> Figure:
     """Draw light curves above their tracks, a column per record.
 
     Parameters
@@ -82,16 +82,21 @@ def records(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Up to about five rows with ``time_s``, ``magnitude``, ``ra_deg``, ``dec_deg`` (ndarrays of shape (n_samples,)),
         ``station`` and ``start``.
+    titles : sequence of str, optional
+        What stands above each record; station and time by default.
 
     Returns
     -------
     Figure
     """
     figure, grid = plt.subplots(2, len(table), figsize=(2.6 * len(table) + 0.8, 5.2), squeeze=False)
-    for (curve, sky), (_, row) in zip(grid.T, table.iterrows(), strict=True):
+    named = (
+        titles if titles is not None else [f"{row.station}\n{row.start:%Y-%m-%d %H:%M}" for row in table.itertuples()]
+    )
+    for (curve, sky), (_, row), title in zip(grid.T, table.iterrows(), named, strict=True):
         curve.plot(row.time_s, row.magnitude, ".-", color=BLUE, linewidth=0.8)
         curve.invert_yaxis()
-        curve.set(title=f"{row.station}\n{row.start:%Y-%m-%d %H:%M}", xlabel="time / s")
+        curve.set(title=title, xlabel="time / s")
         _track(sky, row.ra_deg, row.dec_deg)
     grid[0, 0].set_ylabel("magnitude (bright is up)")
     grid[1, 0].set_ylabel("declination / °")
@@ -181,7 +186,7 @@ def heights(triangulated: pd.DataFrame) -> Figure:
             alpha=0.5,
             label=name,
         )
-    axes.set(xlabel="speed / km/s", ylabel="height / km", ylim=(50, 130))
+    axes.set(xlabel="speed / km/s", ylabel="height / km", ylim=(40, 135))
     axes.legend(markerscale=2, loc="lower right")
     return figure
 
