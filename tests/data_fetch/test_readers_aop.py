@@ -296,13 +296,15 @@ for place in sorted(Path(sys.argv[1]).iterdir()):
     except UnreadableFile:
         continue
     sys.exit(f"accepted {place}")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+status = Path("/proc/self/status").read_text()  # a child's ru_maxrss begins with its parent's
+print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 """
 
 
 def test_attacks_harm_no_process(tmp_path: Path) -> None:
     """The same in a process of its own, whose memory is limited: it must live, and stay small."""
-    pytest.importorskip("resource", reason="limits of a process are POSIX")
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak memory of a process is read from /proc")
     for number, content in enumerate(ATTACKS.values()):
         (tmp_path / f"{number:03}.Rda").write_bytes(content)
     done = subprocess.run(
