@@ -122,4 +122,14 @@ def test_search_finds_a_chapter(visit: Visit):
 def test_a_formula_is_set_by_the_book_itself(visit: Visit):
     page = visit.open("reference/glossary.html")
     page.locator("mjx-container").first.wait_for()
+    # Widgets call MathJax 2's queue, whenever they happen to be drawn: before, while or after MathJax 3 starts.
+    page.evaluate("""() => {
+        const place = document.createElement('p');
+        place.id = 'late';
+        place.textContent = '\\\\(x^2\\\\)';
+        document.querySelector('.bd-article').append(place);
+        MathJax.Hub.Queue(['Typeset', MathJax.Hub, place]);
+    }""")
+    page.locator("#late mjx-container").wait_for()
+    assert visit.trouble == []
     assert visit.outside == []
