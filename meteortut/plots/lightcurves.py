@@ -1,10 +1,8 @@
-"""Figures that chapters share: same colours, readable in greyscale, one style set for each figure and never globally."""
+"""Figures of meteor light curves and their showers (chapter 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, ParamSpec
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,33 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Colour-blind safe (Okabe and Ito 2008), of clearly different lightness.
-BLUE, ORANGE, GREEN, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#56b4e9", "#777777"
-NIGHT = "#0b1020"
-
-_STYLE: dict[Any, Any] = {
-    "figure.dpi": 110,
-    "figure.constrained_layout.use": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": "medium",
-    "legend.frameon": False,
-}
-_P = ParamSpec("_P")
+from meteortut.plots.style import BLUE, GREY, NIGHT, ORANGE, SKY, styled
 
 
-def _styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
-    @wraps(draw)
-    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
-        with plt.rc_context(_STYLE):
-            figure = draw(*args, **kwargs)
-        plt.close(figure)  # the notebook shows the returned figure once; pyplot must not keep and show it again
-        return figure
-
-    return wrapper
-
-
-@_styled
+@styled
 def year_of_nights(table: pd.DataFrame, title: str = "") -> Figure:
     """Draw every meteor as a point: the night of the year across, the hour of the night down, brighter is larger.
 
@@ -73,7 +48,7 @@ def year_of_nights(table: pd.DataFrame, title: str = "") -> Figure:
     return figure
 
 
-@_styled
+@styled
 def records(table: pd.DataFrame, titles: Sequence[str] | None = None) -> Figure:
     """Draw light curves above their tracks, a column per record.
 
@@ -103,7 +78,7 @@ def records(table: pd.DataFrame, titles: Sequence[str] | None = None) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def field_swap(as_recorded: pd.Series, true_order: pd.Series, along_deg: Sequence[np.ndarray]) -> Figure:
     """Draw one record before and after its fields were put back: how far along the track, and how bright, sample by sample.
 
@@ -131,7 +106,7 @@ def field_swap(as_recorded: pd.Series, true_order: pd.Series, along_deg: Sequenc
     return figure
 
 
-@_styled
+@styled
 def seasonal_rate(rate: pd.DataFrame, marks: dict[str, float]) -> Figure:
     """Draw the mean number of meteors per night against the Sun's ecliptic longitude.
 
@@ -161,7 +136,7 @@ def seasonal_rate(rate: pd.DataFrame, marks: dict[str, float]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def heights(triangulated: pd.DataFrame) -> Figure:
     """Draw where triangulated meteors begin, peak and end against their speed.
 
@@ -188,63 +163,6 @@ def heights(triangulated: pd.DataFrame) -> Figure:
         )
     axes.set(xlabel="speed / km/s", ylabel="height / km", ylim=(40, 135))
     axes.legend(markerscale=2, loc="lower right")
-    return figure
-
-
-@_styled
-def confusion(matrices: dict[str, np.ndarray], labels: list[str]) -> Figure:
-    """Draw confusion matrices side by side: rows are the truth, each row adds up to 100 %.
-
-    Parameters
-    ----------
-    matrices : dict
-        Name → ndarray of shape (n_labels, n_labels), counts, rows true, columns predicted.
-    labels : list of str
-        Names of the classes.
-
-    Returns
-    -------
-    Figure
-    """
-    figure, row = plt.subplots(1, len(matrices), figsize=(3.3 * len(matrices), 3.4), squeeze=False, sharey=True)
-    for axes, (name, matrix) in zip(row[0], matrices.items(), strict=True):
-        share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
-        for i, j in np.ndindex(share.shape):
-            axes.text(
-                j, i, f"{share[i, j]:.0f}", ha="center", va="center", color="white" if share[i, j] > 55 else "black"
-            )
-        axes.set_title(name)
-        axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right")
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_xlabel("predicted")
-    row[0, 0].set_ylabel("true")
-    return figure
-
-
-@_styled
-def lines(x: np.ndarray, series: dict[str, np.ndarray], xlabel: str, ylabel: str) -> Figure:
-    """Draw a few lines that can be told apart without colour.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n,)
-        Abscissa.
-    series : dict
-        Name → ndarray of shape (n,); NaN leaves a gap.
-    xlabel, ylabel : str
-        What the axes show, with units.
-
-    Returns
-    -------
-    Figure
-    """
-    figure, axes = plt.subplots(figsize=(7.5, 4))
-    looks = [(ORANGE, "o", "-"), (BLUE, "s", "--"), (GREEN, "^", ":"), ("black", "d", "-."), (SKY, "v", "-")]
-    for (name, values), (colour, marker, style) in zip(series.items(), looks, strict=False):
-        axes.plot(x, values, marker=marker, linestyle=style, color=colour, label=name)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.legend()
     return figure
 
 

@@ -1,49 +1,17 @@
-"""Answers to the exercises: say what is wrong without giving the answer away.
-
-A chapter calls ``check.busiest_night(answer, table)`` after the reader's cell. Three outcomes: not answered yet (the cell still
-holds ``...``), not right (with a hint for the mistake that was probably made), right.
-"""
+"""Chapter 6, meteor light curves."""
 
 from __future__ import annotations
 
 import datetime
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from meteortut.report import MIME
+from meteortut.check.verdict import Verdict, number, unanswered
 from meteortut.shapes import f_parameter
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found; shows itself as a line of text in a notebook.
-
-    Attributes
-    ----------
-    name : str
-        The exercise.
-    passed : bool or None
-        ``None``: not answered yet.
-    message : str
-        Markdown for the reader.
-    """
-
-    name: str
-    passed: bool | None
-    message: str
-
-    def __bool__(self) -> bool:
-        return self.passed is True
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        mark = {True: "✓ ", False: "✗ ", None: "… "}[self.passed]
-        text = mark + self.message
-        return {"text/markdown": text, "text/plain": text, MIME: {"check": {"name": self.name, "passed": self.passed}}}
 
 
 def busiest_night(answer: Any, table: pd.DataFrame) -> Verdict:
@@ -101,9 +69,9 @@ def field_time(answer: Any, along_km: np.ndarray, speed_km_s: float) -> Verdict:
         Right within 2 %.
     """
     name = "field_time"
-    value = _number(answer)
+    value = number(answer)
     if answer is ... or value is None:
-        return _unanswered(name, answer, "a number of milliseconds")
+        return unanswered(name, answer, "a number of milliseconds")
     steps = len(along_km) - 1
     right = 1000 * float(np.polyfit(np.arange(steps + 1), along_km, 1)[0]) / speed_km_s
     if math.isclose(value, right, rel_tol=0.02):
@@ -136,9 +104,9 @@ def f_by_hand(answer: Any, time_s: np.ndarray, magnitude: np.ndarray) -> Verdict
         Right within 0.03.
     """
     name = "f_by_hand"
-    value = _number(answer)
+    value = number(answer)
     if answer is ... or value is None:
-        return _unanswered(name, answer, "a number between 0 and 1")
+        return unanswered(name, answer, "a number between 0 and 1")
     right = f_parameter(time_s, magnitude)
     whole = (time_s[np.argmin(magnitude)] - time_s[0]) / (time_s[-1] - time_s[0])
     if abs(value - right) <= 0.03:
@@ -174,9 +142,9 @@ def chance_share(answer: Any, counts: pd.DataFrame, shower: str) -> Verdict:
         Right within 0.02.
     """
     name = "chance_share"
-    value = _number(answer)
+    value = number(answer)
     if answer is ... or value is None:
-        return _unanswered(name, answer, "a share between 0 and 1")
+        return unanswered(name, answer, "a share between 0 and 1")
     row = counts.set_index("shower").loc[shower]
     if abs(value - row.control / row.n) <= 0.02:
         return Verdict(name, True, "Right. That many would have come from a radiant where there is no shower.")
@@ -226,20 +194,6 @@ def new_feature(answer: Any, table: pd.DataFrame) -> Verdict:
     return Verdict(
         name, True, f"A valid feature. Alone it tells cut starts with an AUC of {max(auc, 1 - auc):.2f}.{advice}"
     )
-
-
-def _unanswered(name: str, answer: Any, wanted: str) -> Verdict:
-    if answer is ...:
-        return Verdict(name, None, f"Not answered yet: replace the three dots with {wanted}.")
-    return Verdict(name, False, f"This is a {type(answer).__name__}; {wanted} is needed.")
-
-
-def _number(answer: Any) -> float | None:
-    try:
-        value = float(answer)
-    except (TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _date(answer: Any) -> datetime.date | None:

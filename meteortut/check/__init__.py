@@ -1,0 +1,23 @@
+"""Answers to the exercises: say what is wrong without giving the answer away.
+
+A chapter calls ``check.busiest_night(answer, table)`` after the reader's cell. Three outcomes: not answered yet (the cell still
+holds ``...``), not right (with a hint for the mistake that was probably made), right.
+"""
+
+from meteortut.check.chunking import chunks_per_voxel, fair_split, label_of_chunk, materialised_gib, own_scaling
+from meteortut.check.lightcurves import busiest_night, chance_share, f_by_hand, field_time, new_feature
+from meteortut.check.verdict import Verdict
+
+__all__ = [
+    "Verdict",
+    "busiest_night",
+    "chance_share",
+    "chunks_per_voxel",
+    "f_by_hand",
+    "fair_split",
+    "field_time",
+    "label_of_chunk",
+    "materialised_gib",
+    "new_feature",
+    "own_scaling",
+]
