@@ -5,7 +5,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH := $(shell grep '^torch==' requirements.lock)
 RUN := .venv/bin/python
 
-.PHONY: book test lab bench clean lock help
+.PHONY: book test lab astroview bench clean lock help
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 8
 
@@ -20,6 +20,10 @@ test: .venv  ## the whole test suite; browser tests need Chromium and a built bo
 
 lab: .venv  ## open the chapters in JupyterLab
 	$(RUN) -m jupyter lab book/chapters
+
+# FOLDER=… (FITS files), LABELS=… and FEATURES=… (CSV files), ORDER=date: on the command line or in the environment.
+astroview: .venv  ## label frames in the browser: make astroview FOLDER=/path/of/fits LABELS=/path/of/labels.csv
+	cd apps && JUPYTER_PATH="$$PWD$${JUPYTER_PATH:+:$$JUPYTER_PATH}" ../.venv/bin/voila astroview.ipynb
 
 bench: .venv  ## timings, each beside a peer
 	$(RUN) -m benchmarks

@@ -1,48 +1,15 @@
-"""Widgets: one that moves without a kernel, on the pages of the book, and one for a running notebook."""
+"""Walk through records, each beside its neighbours in feature space; for a running notebook."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import ipywidgets
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-
-def flipbook(pages: Iterable[tuple[Figure, str]], label: str = "page") -> ipywidgets.VBox:
-    """Leaf through figures with a slider.
-
-    The figures are drawn once; slider and pages are linked in the browser, so the widget works on a static page.
-
-    Parameters
-    ----------
-    pages : iterable of (Figure, str)
-        Each figure with its alt text.
-    label : str
-        What stands beside the slider.
-
-    Returns
-    -------
-    VBox
-
-    Raises
-    ------
-    ValueError
-        If there is no page, or one has no alt text.
-    """
-    leaves = [ipywidgets.HTML(_image(figure, alt)) for figure, alt in pages]
-    if not leaves:
-        raise ValueError("a flipbook needs at least one page; got none.")
-    stack = ipywidgets.Stack(children=leaves, selected_index=0)
-    slider = ipywidgets.IntSlider(value=0, min=0, max=len(leaves) - 1, description=label, readout=False)
-    link = ipywidgets.jslink((slider, "value"), (stack, "selected_index"))
-    box = ipywidgets.VBox([slider, stack])
-    box.link = link  # a link that nobody holds is forgotten when the page's widget state is saved
-    return box
+from meteortut.widgets.figure_html import figure_html
 
 
 def explorer(
@@ -116,7 +83,7 @@ def explorer(
             chosen = [k, *[int(i) for i in order if i != k][:n_neighbours]]
             what = f"{rows.start.iloc[k]:%Y-%m-%d %H:%M:%S} on {rows.station.iloc[k]}"
             alt = f"The record of {what}, and its {n_neighbours} neighbours."
-            image.value = _image(draw(rows.iloc[chosen]), alt)
+            image.value = figure_html(draw(rows.iloc[chosen]), alt)
 
     for name in keys:
         pickers[name].observe(offer, "value")
@@ -124,12 +91,3 @@ def explorer(
     offer()
     show()
     return ipywidgets.VBox([*pickers.values(), image])
-
-
-def _image(figure: Figure, alt: str) -> str:
-    if not alt.strip():
-        raise ValueError("a page has no alt text; say in words what the figure shows.")
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=80)
-    data = base64.b64encode(stream.getvalue()).decode()
-    return f'<img alt="{html.escape(alt, quote=True)}" style="max-width: 100%" src="data:image/png;base64,{data}">'

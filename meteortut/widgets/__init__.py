@@ -1,0 +1,7 @@
+"""Widgets: one that moves without a kernel, on the pages of the book, and two for a running notebook."""
+
+from meteortut.widgets.astroview import AstroView, FitsFolder, open_astroview, open_folder
+from meteortut.widgets.explorer import explorer
+from meteortut.widgets.flipbook import flipbook
+
+__all__ = ["AstroView", "FitsFolder", "explorer", "flipbook", "open_astroview", "open_folder"]
