@@ -29,7 +29,7 @@ def space_time(frames: np.ndarray, boxes: Sequence[Box], threshold: float = 6.0,
     boxes : sequence of (origin, size)
         Chunks, each as ((t, y, x), (frames, rows, columns)).
     threshold : float
-        A voxel is drawn when it is this many deviations above the median of its pixel.
+        A voxel is drawn when it is this many deviations above its own pixel 40 frames earlier and 40 frames later.
     title : str
         Text above the figure.
 
@@ -61,6 +61,8 @@ def space_time(frames: np.ndarray, boxes: Sequence[Box], threshold: float = 6.0,
         axis.set_pane_color((0, 0, 0, 0))
         axis._axinfo["grid"]["color"] = (1, 1, 1, 0.12)
     axes.view_init(22, -62)
+    figure.set_layout_engine("none")
+    axes.set_position((-0.14, -0.16, 1.3, 1.3))
     return figure
 
 
@@ -264,8 +266,13 @@ def _squares(
     axes.scatter(track[across], track[up], c=track.snr, cmap="inferno_r", s=14, marker="s", linewidths=0)
 
 
-def _significance(frames: np.ndarray) -> np.ndarray:
-    """How many deviations each voxel lies above the median of its pixel; the deviation comes from differences of frames."""
-    level = np.median(frames, axis=0)
-    spread = np.median(np.abs(np.diff(frames, axis=0)), axis=0) / 0.6745 / np.sqrt(2)
-    return (frames - level) / np.where(spread > 0, spread, np.inf)
+def _significance(frames: np.ndarray, apart: int = 40) -> np.ndarray:
+    """How many deviations each voxel lies above its own pixel some frames before and after, whichever is brighter.
+
+    What stays or drifts slowly cancels; what comes and goes within ``apart`` frames is left. The ends of the stretch are zero.
+    """
+    spread = np.median(np.abs(np.diff(frames, axis=0)), axis=0) / 0.6745  # of a difference of two frames
+    brighter = np.maximum(frames[: -2 * apart], frames[2 * apart :])
+    significance = np.zeros_like(frames)
+    significance[apart:-apart] = (frames[apart:-apart] - brighter) / np.where(spread > 0, spread, np.inf)
+    return significance
