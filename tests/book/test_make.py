@@ -57,7 +57,7 @@ def test_a_broken_page_fails_the_build(checkout: Path):
     assert "no/such/page" in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("target", ["book", "test", "lab", "bench"])
+@pytest.mark.parametrize("target", ["book", "test", "lab", "bench", "astroview"])
 def test_the_environment_is_made_when_it_is_missing_and_only_then(checkout: Path, target: str):
     def plan() -> str:
         return subprocess.run(["make", "-n", target], cwd=checkout, capture_output=True, text=True, check=True).stdout
