@@ -1,0 +1,154 @@
+"""Fine-tuning on real images, and judging on cameras that took no part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from meteortut.gradcam.evaluation import label_tiles
+from meteortut.gradcam.resnet import ResNet34
+from meteortut.gradcam.tiles import check_image, cut_tiles, tile_origins, tile_probabilities
+from meteortut.gradcam.training import FINE_TUNING, Recipe, fine_tune
+
+Points = tuple[np.ndarray, np.ndarray]
+#: Steps between the tiles that show one track, pixels: each is seen in many places of a tile.
+_DENSE = 24
+
+
+def all_tile_scores(
+    images: Sequence[np.ndarray], tracks: Sequence[Points | None], network: ResNet34 | None = None
+) -> pd.DataFrame:
+    """Score all tiles of labelled images.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (height, width)
+        Grey maximum images.
+    tracks : sequence of ((n_points,), (n_points,)) or None
+        Labelled points (y, x) of each image's meteor, pixels; None when it has none.
+    network : ResNet34, optional
+        By default the network that ships.
+
+    Returns
+    -------
+    DataFrame, a row per tile
+        ``frame`` (number of the image), ``y``, ``x``, ``label`` (:func:`~meteortut.gradcam.evaluation.label_tiles`),
+        ``score``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`~meteortut.gradcam.tiles.check_image`; if there are not as many tracks as images.
+    """
+    if len(images) != len(tracks):
+        raise ValueError(
+            f"got {len(images)} images and {len(tracks)} tracks; expected as many, None where there is no meteor."
+        )
+    tables = []
+    for k, (image, track) in enumerate(zip(images, tracks, strict=True)):
+        image = check_image(image, f"images[{k}]")
+        origins = tile_origins(image.shape)
+        y, x = track if track is not None else (np.empty(0), np.empty(0))
+        values = {"frame": k, "y": origins[:, 0], "x": origins[:, 1], "label": label_tiles(origins, y, x)}
+        tables.append(pd.DataFrame(values | {"score": tile_probabilities(cut_tiles(image, origins), network)}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def training_tiles(
+    images: Sequence[np.ndarray],
+    tracks: Sequence[Points | None],
+    scores: pd.DataFrame,
+    rng: int | np.random.Generator,
+    n_random: int = 6,
+    n_hard: int = 8,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose tiles to fine-tune on: every track in many places of a tile, some other tiles, and those that look most like a meteor.
+
+    Parameters
+    ----------
+    images, tracks
+        As for :func:`all_tile_scores`.
+    scores : DataFrame
+        From :func:`all_tile_scores` of the same images, by the network that is to be tuned.
+    rng : int or Generator
+        Seed or generator.
+    n_random, n_hard : int
+        Tiles without a meteor per image: drawn at random, and those with the highest scores.
+
+    Returns
+    -------
+    tiles : ndarray of float32 of shape (n_tiles, 96, 96), unit of the images
+    is_meteor : ndarray of bool of shape (n_tiles,)
+    """
+    rng = np.random.default_rng(rng)
+    tiles, labels = [], []
+    for k, (image, track) in enumerate(zip(images, tracks, strict=True)):
+        image = check_image(image, f"images[{k}]")
+        if track is not None:
+            origins = tile_origins(image.shape, stride=_DENSE)
+            shown = origins[label_tiles(origins, *track) == 1]
+            tiles.append(cut_tiles(image, shown))
+            labels.append(np.ones(len(shown), bool))
+        others = scores[(scores.frame == k) & (scores.label == 0)].sort_values("score", ascending=False)
+        chosen = np.union1d(np.arange(min(n_hard, len(others))), rng.permutation(len(others))[:n_random])
+        tiles.append(cut_tiles(image, others[["y", "x"]].to_numpy()[chosen]))
+        labels.append(np.zeros(len(chosen), bool))
+    return np.concatenate(tiles), np.concatenate(labels)
+
+
+def leave_one_out(
+    images: Sequence[np.ndarray],
+    tracks: Sequence[Points | None],
+    groups: Sequence[str],
+    network: ResNet34,
+    rng: int | np.random.Generator,
+    recipe: Recipe = FINE_TUNING,
+) -> tuple[pd.DataFrame, dict[str, ResNet34]]:
+    """Fine-tune on all groups but one, and score that one; once for each group that has a meteor.
+
+    Parameters
+    ----------
+    images, tracks
+        As for :func:`all_tile_scores`.
+    groups : sequence of str
+        Camera, or camera and night, of each image.
+    network : ResNet34
+        Where each fine-tuning starts.
+    rng : int or Generator
+        Seed or generator.
+    recipe : Recipe
+        How to fine-tune.
+
+    Returns
+    -------
+    scores : DataFrame, a row per tile of every group
+        As of :func:`all_tile_scores`, and ``group``; ``before`` is the score of `network` itself.
+    networks : dict of str to ResNet34
+        The network by which each group was scored; it saw no image of that group.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two groups, or lengths differ.
+    """
+    named = np.asarray(groups, dtype=object)
+    if len(named) != len(images) or len(set(named)) < 2:
+        raise ValueError(
+            f"got {len(named)} groups of {len(images)} images, {len(set(named))} different; expected at least two."
+        )
+    rng = np.random.default_rng(rng)
+    before = all_tile_scores(images, tracks, network)
+    parts, networks = [], {}
+    for group in sorted(set(named)):
+        kept, held = (np.flatnonzero(mask) for mask in (named != group, named == group))
+        chosen = before[before.frame.isin(kept)]
+        chosen = chosen.assign(frame=np.searchsorted(kept, chosen.frame))
+        tiles, labels = training_tiles([images[k] for k in kept], [tracks[k] for k in kept], chosen, rng)
+        networks[group], _ = fine_tune(network, tiles, labels, rng, recipe)
+        own = all_tile_scores([images[k] for k in held], [tracks[k] for k in held], networks[group])
+        parts.append(
+            own.assign(frame=held[own.frame], group=group, before=before.score[before.frame.isin(held)].to_numpy())
+        )
+    return pd.concat(parts).sort_values(["frame", "y", "x"]).reset_index(drop=True), networks

@@ -1,0 +1,130 @@
+"""Weights in and out of files: safetensors (plain numbers), and the one official pickle, checked before it is opened."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from meteortut.gradcam.resnet import ResNet34
+
+_OFFICIAL_NAME = re.compile(r".+-([0-9a-f]{8})\.pth")
+
+
+def save_weights(network: nn.Module, path: str | Path) -> None:
+    """Write the weights as safetensors, floating-point numbers in 16 bits: half the size, and errors of 0.05 % at most.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Its ``state_dict`` is written; counters of the batches seen are left out, as nothing reads them.
+    path : path-like
+        ``….safetensors``.
+    """
+    from safetensors.torch import save_file
+
+    state = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    save_file({name: value.half().contiguous() for name, value in state.items()}, path)
+
+
+def load_weights(path: str | Path) -> ResNet34:
+    """Read a :class:`~meteortut.gradcam.resnet.ResNet34` for grey images from safetensors.
+
+    Parameters
+    ----------
+    path : path-like
+        As :func:`save_weights` writes it. Width and number of classes are read off the shapes.
+
+    Returns
+    -------
+    ResNet34
+        In float32, in evaluation mode, a new one at each call.
+
+    Raises
+    ------
+    ValueError
+        The file is not safetensors, or its arrays are not those of this network.
+    FileNotFoundError
+        If there is no such file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from meteortut.gradcam.resnet import ResNet34
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; expected weights in safetensors.")
+    try:
+        state = {name: value.float() for name, value in load_file(path).items()}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path.name} is not safetensors ({error}); expected weights as save_weights writes them. Pickles are not read."
+        ) from error
+    first, last = state.get("conv1.weight"), state.get("fc.weight")
+    if (
+        first is None
+        or last is None
+        or first.ndim != 4
+        or last.ndim != 2
+        or 0 in first.shape[:2]
+        or first.shape[0] > 512
+    ):
+        raise ValueError(f"{path.name} has no conv1.weight and fc.weight of a ResNet34; it has {sorted(state)[:4]} ….")
+    with torch.random.fork_rng(devices=[]):
+        network = ResNet34(last.shape[0], width=first.shape[0], in_channels=first.shape[1])
+    load_state(network, state, path.name)
+    return network.eval()
+
+
+@lru_cache(maxsize=1)
+def shipped_network() -> ResNet34:
+    """Give the quarter-width network of ``meteortut/weights/gradcam.safetensors``, read once. Do not train it: use a copy."""
+    return load_weights(Path(str(resources.files("meteortut") / "weights" / "gradcam.safetensors")))
+
+
+def load_state(network: nn.Module, state: Mapping[str, Any], source: str) -> None:
+    """Put weights into a network; ValueError names the first array that is missing, unknown, of another shape, or not finite."""
+    own = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
+    given = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    for name in sorted(own.keys() | given.keys()):
+        found = tuple(given[name].shape) if name in given else "missing"
+        expected = tuple(own[name].shape) if name in own else "no such array"
+        if found != expected:
+            raise ValueError(f"{source} does not fit the network: {name} is {found}; expected {expected}.")
+        if not torch.isfinite(given[name]).all():
+            raise ValueError(f"{source} holds values in {name} that are not finite; expected numbers.")
+    network.load_state_dict(given, strict=False)
+
+
+def official_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a file of torchvision, after checking the hash in its name; errors as of ``load_official``."""
+    path = Path(path)
+    if not (match := _OFFICIAL_NAME.fullmatch(path.name)):
+        raise ValueError(
+            f"the file name is {path.name!r}; expected <model>-<8 digits of its sha256>.pth, as torchvision names it."
+        )
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(match[1]):
+        raise ValueError(
+            f"the sha256 of {path.name} begins with {digest[:8]}; expected {match[1]}, as its name says. Download it again."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path.name} holds no plain weights ({str(error)[:80]}); expected those of ResNet-34."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError(f"{path.name} holds {type(state).__name__}; expected a table of arrays by name.")
+    return dict(state)
