@@ -6,6 +6,7 @@ holds ``...``), not right (with a hint for the mistake that was probably made), 
 
 from meteortut.check.chunking import chunks_per_voxel, fair_split, label_of_chunk, materialised_gib, own_scaling
 from meteortut.check.lightcurves import busiest_night, chance_share, f_by_hand, field_time, new_feature
+from meteortut.check.previewer import error_of_share, f1_of, noise_of_sky, slew_feature, trail_length
 from meteortut.check.verdict import Verdict
 
 __all__ = [
@@ -13,11 +14,16 @@ __all__ = [
     "busiest_night",
     "chance_share",
     "chunks_per_voxel",
+    "error_of_share",
+    "f1_of",
     "f_by_hand",
     "fair_split",
     "field_time",
     "label_of_chunk",
     "materialised_gib",
     "new_feature",
+    "noise_of_sky",
     "own_scaling",
+    "slew_feature",
+    "trail_length",
 ]

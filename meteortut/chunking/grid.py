@@ -78,17 +78,17 @@ class ChunkGrid:
         """First voxel of every chunk: ndarray of int of shape (n_chunks, 3) as (t, y, x), x fastest."""
         return self.origin(np.arange(len(self)))
 
-    def origin(self, index: np.ndarray) -> np.ndarray:
+    def origin(self, index: int | np.ndarray) -> np.ndarray:
         """Give the first voxels of some chunks.
 
         Parameters
         ----------
-        index : ndarray of int of shape (n,)
+        index : int or ndarray of int of shape (n,)
             Numbers of chunks, 0 … ``len(grid) - 1``.
 
         Returns
         -------
-        ndarray of int of shape (n, 3)
+        ndarray of int of shape (3,) or (n, 3)
             As (t, y, x).
         """
         places = np.unravel_index(index, [len(along) for along in self.starts])
@@ -225,4 +225,5 @@ def _triple(values: Any, name: str) -> tuple[int, int, int]:
 def _give_back(frames: Any) -> None:
     """Let the system take back the pages of a memmap that have been read."""
     if isinstance(frames, np.memmap) and frames.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-        frames._mmap.madvise(mmap.MADV_DONTNEED)
+        mapped: Any = frames
+        mapped._mmap.madvise(mmap.MADV_DONTNEED)

@@ -11,7 +11,7 @@ def build_cnn(
     frames: int = 48,
     hidden: int = 256,
     pooling: str = "local",
-    dropout: float = 0.5,
+    dropout: float = 0.2,
     seed: int | None = None,
 ) -> keras.Model:
     """Build the convolutional network that tells meteor chunks from others.

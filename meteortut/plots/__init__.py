@@ -10,6 +10,8 @@ from meteortut.plots.minieuso import (
     space_time,
     things_in_the_sky,
 )
+from meteortut.plots.previewer import flag_curves, intervals, label_curves, t_tables
+from meteortut.plots.scmos import contact_sheet, frame_gallery, night, trail_evidence
 from meteortut.plots.style import BLUE, GREEN, GREY, NIGHT, ORANGE, SKY, confusion, lines
 
 __all__ = [
@@ -22,15 +24,23 @@ __all__ = [
     "chunk_plan",
     "chunk_sizes",
     "confusion",
+    "contact_sheet",
     "coverage",
     "field_swap",
     "film_strip",
+    "flag_curves",
+    "frame_gallery",
     "heights",
+    "intervals",
+    "label_curves",
     "lines",
+    "night",
     "records",
     "scaled_chunk",
     "seasonal_rate",
     "space_time",
+    "t_tables",
     "things_in_the_sky",
+    "trail_evidence",
     "year_of_nights",
 ]

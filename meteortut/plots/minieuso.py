@@ -51,7 +51,11 @@ def space_time(frames: np.ndarray, boxes: Sequence[Box], threshold: float = 6.0,
             if sum(i != j for i, j in zip(a, b, strict=True)) == 1 and a < b:
                 ends = np.array([[corners[k][i] for k, i in enumerate(corner)] for corner in (a, b)])
                 axes.plot(ends[:, 0], ends[:, 2], ends[:, 1], color="white", linewidth=1.1)
-    axes.set(xlim=(0, len(frames)), ylim=(0, frames.shape[2]), zlim=(0, frames.shape[1]), box_aspect=(2.6, 1, 1))
+    axes.set(
+        xlim=(0, len(frames)),
+        ylim=(0, frames.shape[2]),
+        zlim=(0, frames.shape[1]),
+    )
     axes.set_xlabel("frame", color="white", labelpad=18)
     axes.set_ylabel("x / pixel", color="white")
     axes.set_zlabel("y / pixel", color="white")
@@ -62,7 +66,8 @@ def space_time(frames: np.ndarray, boxes: Sequence[Box], threshold: float = 6.0,
         axis._axinfo["grid"]["color"] = (1, 1, 1, 0.12)
     axes.view_init(22, -62)
     figure.set_layout_engine("none")
-    axes.set_position((-0.14, -0.16, 1.3, 1.3))
+    axes.set_position((0, 0, 1, 1))
+    axes.set_box_aspect((2.6, 1, 1), zoom=1.45)
     return figure
 
 
@@ -259,7 +264,7 @@ def _squares(
 ) -> None:
     drawn = boxes.drop_duplicates([across, up, width, height, "label"]) if len(boxes) else boxes
     for row in drawn.to_dict("records"):
-        look = {"edgecolor": BLUE, "linestyle": "-"} if row["label"] == 1 else {"edgecolor": SKY, "linestyle": ":"}
+        look: Any = {"edgecolor": BLUE, "linestyle": "-"} if row["label"] == 1 else {"edgecolor": SKY, "linestyle": ":"}
         axes.add_patch(
             Rectangle((row[across] - 0.5, row[up] - 0.5), row[width], row[height], fill=False, alpha=0.7, **look)
         )

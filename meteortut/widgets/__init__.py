@@ -1,7 +1,8 @@
 """Widgets: one that moves without a kernel, on the pages of the book, and two for a running notebook."""
 
 from meteortut.widgets.astroview import AstroView, FitsFolder, open_astroview, open_folder
+from meteortut.widgets.dials import dials
 from meteortut.widgets.explorer import explorer
 from meteortut.widgets.flipbook import flipbook
 
-__all__ = ["AstroView", "FitsFolder", "explorer", "flipbook", "open_astroview", "open_folder"]
+__all__ = ["AstroView", "FitsFolder", "dials", "explorer", "flipbook", "open_astroview", "open_folder"]

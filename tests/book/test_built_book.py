@@ -126,7 +126,11 @@ def test_every_public_name_is_on_the_api_page(html):
     ]
     rooms = [path for path in rooms if path.suffix or (path / "__init__.py").is_file()]
     names = [f"meteortut.{path.stem}" for path in rooms if path.stem != "simulate"]
-    names += [f"meteortut.simulate.{path.stem}" for path in (ROOT / "meteortut" / "simulate").glob("[a-z]*.py")]
+    worlds = [
+        *(ROOT / "meteortut" / "simulate").glob("[a-z]*.py"),
+        *(ROOT / "meteortut" / "simulate").glob("[a-z]*/__init__.py"),
+    ]
+    names += [f"meteortut.simulate.{path.parent.name if path.stem == '__init__' else path.stem}" for path in worlds]
     for name in [*names, "data_fetch", "data_fetch.readers"]:
         assert f'id="module-{name}"' in page, f"{name} is missing from book/reference/api.md"
         for public in getattr(importlib.import_module(name), "__all__", []):

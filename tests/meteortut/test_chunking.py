@@ -161,8 +161,8 @@ def test_frames_of_another_shape_are_refused_before_any_work():
         grid.containing(100, 0, 0)
 
 
-def voxels_of(*rows):
-    return pd.DataFrame(rows, columns=["meteor", "t", "y", "x"])
+def voxels_of(*rows, snr=9.0):
+    return pd.DataFrame(rows, columns=["meteor", "t", "y", "x"]).assign(snr=snr)
 
 
 def labels_by_hand(grid, voxels, min_frames):
@@ -170,8 +170,8 @@ def labels_by_hand(grid, voxels, min_frames):
     for origin in grid.origins:
         position = voxels[["t", "y", "x"]].to_numpy()
         inside = voxels[((position >= origin) & (position < origin + grid.size)).all(axis=1)]
-        most = inside.groupby(["meteor", "y", "x"]).size().max() if len(inside) else 0
-        labels.append(1 if most >= min_frames else -1 if most else 0)
+        most = inside[inside.snr >= 4].groupby(["meteor", "y", "x"]).size().max() if (inside.snr >= 4).any() else 0
+        labels.append(1 if most >= min_frames else -1 if len(inside) else 0)
     return np.array(labels)
 
 
@@ -186,7 +186,7 @@ def test_labels_agree_with_the_definition(seed, min_frames):
         for y, x in {tuple(rng.integers(0, 12, 2)) for _ in range(4)}
         for t in range(*np.sort(rng.integers(0, 60, 2)))
     ]
-    voxels = voxels_of(*rows)
+    voxels = voxels_of(*rows).assign(snr=rng.uniform(1, 9, len(rows)))
     assert np.array_equal(label_chunks(grid, voxels, min_frames), labels_by_hand(grid, voxels, min_frames))
 
 
@@ -195,6 +195,12 @@ def test_three_frames_of_three_pixels_are_ambiguous():
     assert label_chunks(grid, voxels_of((0, 5, 1, 1), (0, 6, 1, 2), (0, 7, 1, 3))).tolist() == [-1]
     assert label_chunks(grid, voxels_of((0, 5, 1, 1), (0, 6, 1, 1), (0, 7, 1, 1))).tolist() == [1]
     assert label_chunks(grid, voxels_of()).tolist() == [0]
+
+
+def test_light_that_never_hits_is_ambiguous():
+    voxels = voxels_of((0, 5, 1, 1), (0, 6, 1, 1), (0, 7, 1, 1), snr=3.9)
+    assert label_chunks(ChunkGrid((48, 8, 8)), voxels).tolist() == [-1]
+    assert label_chunks(ChunkGrid((48, 8, 8)), voxels, hit_snr=3).tolist() == [1]
 
 
 def test_two_meteors_on_one_pixel_are_not_added_up():
@@ -223,11 +229,29 @@ def test_scaling_forgets_level_and_gain(how):
 def test_a_city_squeezes_the_rest_of_a_chunk_unless_scaling_is_robust():
     chunk = np.random.default_rng(4).normal(1, 0.01, (1, 48, 8, 8))
     chunk[:, :, 0, 0] = 30
-    assert scale_chunks(chunk)[0, :, 4:, 4:].std() < 0.01
+    assert scale_chunks(chunk, "standard")[0, :, 4:, 4:].std() < 0.01
     assert scale_chunks(chunk, "robust")[0, :, 4:, 4:].std() > 0.5
 
 
-@pytest.mark.parametrize("how", ["standard", "robust"])
+def test_by_pixel_a_slow_drift_goes_and_a_bell_stays():
+    t = np.linspace(0, 1, 48)[:, None, None]
+    noise = np.random.default_rng(6).normal(0, 0.01, (1, 48, 8, 8))
+    bell = 0.1 * np.exp(-0.5 * ((t - 0.5) / 0.06) ** 2)
+    scaled = scale_chunks(np.arange(1, 65).reshape(8, 8) / 20 * (1 + t) + noise, "pixel")
+    assert scaled.std() == pytest.approx(0.5, rel=0.15) and np.abs(scaled).max() < 4
+    noise[0, :, 2:3, 3:4] += bell
+    assert scale_chunks(1 + noise, "pixel")[0, 22:26, 2, 3].mean() > 2.5
+
+
+def test_by_pixel_a_city_leaves_the_others_alone():
+    chunk = np.random.default_rng(4).normal(1, 0.01, (1, 48, 8, 8))
+    alone = scale_chunks(chunk, "pixel")
+    chunk[0, :, 0, 0] += 30 * np.exp(-0.5 * (np.arange(-24, 24) / 10) ** 2)
+    together = scale_chunks(chunk, "pixel")
+    assert np.array_equal(alone[0, :, 1:, 1:], together[0, :, 1:, 1:]) and 4 < together.max() <= 10
+
+
+@pytest.mark.parametrize("how", ["standard", "robust", "pixel"])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
 def test_a_constant_chunk_becomes_zero(how, dtype):
     assert not scale_chunks(np.full((2, 5, 3, 3), 1000.1, dtype), how).any()
@@ -236,7 +260,7 @@ def test_a_constant_chunk_becomes_zero(how, dtype):
 def test_a_nan_stays_in_its_chunk():
     chunks = np.random.default_rng(5).random((2, 5, 3, 3))
     chunks[0, 0, 0, 0] = np.nan
-    scaled = scale_chunks(chunks)
+    scaled = scale_chunks(chunks, "standard")
     assert np.isnan(scaled[0]).all() and np.isfinite(scaled[1]).all()
 
 

@@ -1,8 +1,10 @@
 """The published network, and how it is taught: sizes, turns, reproducibility, bad input."""
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -100,3 +102,13 @@ def test_the_script_of_the_sizes_redoes_a_slice(tmp_path):
     assert made["rows"][0]["roc_auc"] > 0.6
     assert {row["size"] for row in shipped["rows"]} == {4, 8, 16, 24, 48}
     assert {tuple(row["n_train"]) for row in shipped["rows"]} == {tuple(shipped["rows"][0]["n_train"])}
+
+
+def test_chunks_are_let_go_after_training(bells):
+    chunks, is_meteor = (part[:64].copy() for part in bells)
+    held = weakref.ref(chunks)
+    model = pipeline.build_cnn(seed=1)
+    pipeline.fit(model, chunks, is_meteor, rng=1, epochs=1)
+    del chunks
+    gc.collect()
+    assert held() is None

@@ -423,7 +423,7 @@ def test_tables_agree(session):
     pd.testing.assert_series_equal(groups.t.min(), table.t_first, check_names=False)
     pd.testing.assert_series_equal(groups.t.max(), table.t_last, check_names=False)
     pd.testing.assert_series_equal(groups.counts.max(), table.amplitude, check_names=False, check_dtype=False)
-    pd.testing.assert_series_equal(groups.t.nunique(), table.n_hit_frames, check_names=False)
+    pd.testing.assert_series_equal(groups.t.nunique(), table.n_lit_frames, check_names=False)
     assert (truth.voxels.drop_duplicates(["meteor", "y", "x"]).groupby("meteor").size() == table.n_pixels).all()
     assert (table.n_pixels >= 1).all()
     assert groups.snr.max().min() >= 4

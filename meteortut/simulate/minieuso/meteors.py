@@ -24,7 +24,7 @@ DISTANCE_KM = 300.0
 MARGIN_PX = 3.0
 #: Instants per frame that are averaged: the fastest meteor moves 0.7 pixels in a frame.
 METEOR_STEPS = 6
-#: A hit pixel peaks at 4 σ, its hit frames reach 1 σ.
+#: A hit pixel peaks at 4 σ; it is lit while it reaches 1 σ.
 HIT_SIGMA, FRAME_SIGMA = 4.0, 1.0
 
 
@@ -199,5 +199,5 @@ def summary(population: Population, i: int, voxels: pd.DataFrame, gap_px: float)
         "amplitude": float(brightest.counts),
         "snr": float(brightest.snr),
         "n_pixels": len(voxels.groupby(["y", "x"])),
-        "n_hit_frames": int(voxels.t.nunique()),
+        "n_lit_frames": int(voxels.t.nunique()),
     }

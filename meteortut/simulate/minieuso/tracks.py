@@ -79,6 +79,7 @@ def track_statistics(voxels: pd.DataFrame, one_instant: bool = False) -> pd.Data
     if missing:
         raise ValueError(f"voxels lacks {sorted(missing)}; expected a table like Truth.voxels.")
     if one_instant:
+        voxels = voxels.reset_index(drop=True)
         voxels = voxels.loc[voxels.groupby(["meteor", "y", "x"]).counts.idxmax()]
     rows = []
     for meteor, own in voxels.groupby("meteor"):

@@ -1,4 +1,4 @@
-"""What a simulated session holds: meteors, their hit voxels, confusers, and the noiseless sky."""
+"""What a simulated session holds: meteors, their lit voxels, confusers, and the noiseless sky."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from meteortut.simulate.minieuso.sources import Sources
 from meteortut.simulate.minieuso.transients import concatenate
 from meteortut.simulate.minieuso.worlds import World
 
-INTEGERS = ("meteor", "t_first", "t_peak", "t_last", "y", "x", "n_pixels", "n_hit_frames")
+INTEGERS = ("meteor", "t_first", "t_peak", "t_last", "y", "x", "n_pixels", "n_lit_frames")
 COLUMNS = (
     *("meteor", "t_first", "t_peak", "t_last", "y", "x", "y_centre", "x_centre"),
     *("magnitude", "speed_km_s", "zenith_deg", "azimuth_deg", "direction_deg", "speed_px"),
-    *("amplitude", "snr", "n_pixels", "n_hit_frames"),
+    *("amplitude", "snr", "n_pixels", "n_lit_frames"),
 )
 #: Candidates drawn at a time, and how many are tried before a sky is called too bright for meteors.
 BATCH, MOST_BATCHES = 2000, 500
@@ -28,19 +28,19 @@ class Truth:
     """Truth of a session. Rows of pixels are y, columns x, angles atan2(dy, dx) in degrees, frames count from 0.
 
     A pixel is hit by a meteor when the meteor's noiseless signal in it peaks at 4 σ or more, σ = √(mean counts without the
-    meteor / 16 384) of that pixel in that frame. Its hit frames are the unbroken run about the peak in which the signal is
-    1 σ or more. Hit voxels are the hit frames of hit pixels. A meteor belongs to a session when it has a hit pixel.
+    meteor / 16 384) of that pixel in that frame. It is lit in the unbroken run of frames about the peak in which the signal is
+    1 σ or more. A meteor belongs to a session when it has a hit pixel.
 
     Attributes
     ----------
     meteors : DataFrame, a row per meteor, in order of ``t_first``
-        ``meteor`` (number), ``t_first``, ``t_peak``, ``t_last`` (first and last hit frame, frame of the brightest voxel), ``y``,
+        ``meteor`` (number), ``t_first``, ``t_peak``, ``t_last`` (first and last lit frame, frame of the brightest voxel), ``y``,
         ``x`` (pixel of the brightest voxel), ``y_centre``, ``x_centre`` (exact place at the peak of light, array pixels; outside
         −0.5 … 47.5 when that is not on the focal surface), ``magnitude``, ``speed_km_s``, ``zenith_deg``, ``azimuth_deg`` (of the
         meteor's own motion), ``direction_deg``, ``speed_px`` (apparent motion on the focal surface, ISS motion included, focal
         pixels per frame), ``amplitude`` (noiseless counts per GTU of the brightest voxel), ``snr`` (of that voxel),
-        ``n_pixels`` (hit pixels), ``n_hit_frames`` (frames with a hit voxel).
-    voxels : DataFrame, a row per hit voxel
+        ``n_pixels`` (hit pixels), ``n_lit_frames`` (frames in which a hit pixel is lit).
+    voxels : DataFrame, a row per lit frame of a hit pixel
         ``meteor``, ``t``, ``y``, ``x``, ``counts`` (noiseless signal, counts per GTU), ``snr``.
     confusers : DataFrame, a row per city, lightning flash, large flash, static flash or slow point
         ``kind``, ``t_first``, ``t_peak``, ``t_last`` (while it shines on the focal surface; a flash, above 1 % of its
