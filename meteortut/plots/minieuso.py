@@ -104,12 +104,14 @@ def film_strip(
 
 @styled
 def things_in_the_sky(cuts: Mapping[str, np.ndarray]) -> Figure:
-    """Draw what passed through a cut of the stream: the brightest moment of every pixel above, its brightest pixels' light below.
+    """Draw what passed through a cut of the stream.
+
+    Above: the brightest moment of every pixel. Below: the light of the three pixels near the middle that rise most.
 
     Parameters
     ----------
     cuts : mapping
-        Name → ndarray of shape (n_frames, rows, columns), counts per GTU.
+        Name → ndarray of shape (n_frames, rows, columns), counts per GTU; six rows and columns or more.
 
     Returns
     -------
@@ -120,9 +122,11 @@ def things_in_the_sky(cuts: Mapping[str, np.ndarray]) -> Figure:
         excess = cut - np.median(cut, axis=0)
         upper.imshow(excess.max(axis=0), cmap="gray", origin="lower")
         upper.set(title=name, xticks=[], yticks=[])
-        brightest = np.argsort(excess.max(axis=0).ravel())[::-1][:3]
+        rows, columns = (slice(length // 2 - 3, length // 2 + 3) for length in excess.shape[1:])
+        curves = cut[:, rows, columns].reshape(len(cut), -1)
+        brightest = np.argsort((curves - np.median(curves, axis=0)).max(axis=0))[::-1][:3]
         for pixel, colour, style in zip(brightest, (ORANGE, BLUE, "black"), ("-", "--", ":"), strict=True):
-            lower.plot(cut.reshape(len(cut), -1)[:, pixel], color=colour, linestyle=style, linewidth=0.9)
+            lower.plot(curves[:, pixel], color=colour, linestyle=style, linewidth=0.9)
         lower.set_xlabel("frame")
     grid[1, 0].set_ylabel("counts per GTU")
     return figure
