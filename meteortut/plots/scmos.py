@@ -47,9 +47,8 @@ def contact_sheet(frames: np.ndarray, marks: Sequence[str], columns: int = 12) -
     for k in range(n):
         row, column = divmod(k, columns)
         sheet[row * tall : row * tall + height, column * wide : column * wide + width] = grey[k]
-    figure = plt.figure(figsize=(11, 11 * sheet.shape[0] / sheet.shape[1]), facecolor=NIGHT)
+    figure = plt.figure(figsize=(11, 11 * sheet.shape[0] / sheet.shape[1]), facecolor=NIGHT, dpi=NOISY_DPI)
     figure.set_layout_engine("none")
-    figure.set_dpi(NOISY_DPI)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=1)
     axes.axis("off")
@@ -58,7 +57,7 @@ def contact_sheet(frames: np.ndarray, marks: Sequence[str], columns: int = 12) -
             row, column = divmod(k, columns)
             y, x = row * tall, column * wide
             axes.add_patch(Rectangle((x, y), width - 1, height - 1, fill=False, edgecolor="#ff9a3c", linewidth=1.6))
-            axes.text(x + 5, y + 6, mark, color="#ffb469", fontsize=9, fontweight="bold", va="top")
+            axes.text(x + 5, y + 8, mark, color="#ffb469", fontsize=9, fontweight="bold", va="top")
     return figure
 
 
@@ -103,8 +102,8 @@ def frame_gallery(
     Figure
     """
     rows = -(-len(pictures) // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(2.7 * columns, 2.95 * rows), squeeze=False)
-    figure.set_dpi(NOISY_DPI)
+    size = (2.7 * columns, 2.95 * rows)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, dpi=NOISY_DPI)
     for axes in grid.flat[len(pictures) :]:
         axes.axis("off")
     for axes, (title, picture) in zip(grid.flat, pictures.items(), strict=False):
