@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 from meteortut.previewer.field import FOLLOWED_STARS, Scene, _match
 
@@ -35,6 +34,8 @@ def clear_frames(n_stars: np.ndarray, structure: np.ndarray) -> np.ndarray:
     ndarray of int
         Indices of the tenth (at least one) with the least sum of both ranks.
     """
+    from scipy.stats import rankdata  # looks for array frameworks when it is imported
+
     n_chosen = max(1, round(CLEAR_SHARE * len(n_stars)))
     rank = rankdata(-np.asarray(n_stars)) + rankdata(structure)
     return np.sort(np.argsort(rank, kind="stable")[:n_chosen])
