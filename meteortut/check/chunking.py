@@ -31,7 +31,9 @@ def chunks_per_voxel(answer: Any, size: tuple[int, int, int], step: tuple[int, i
         return unanswered(name, answer, "a whole number")
     per_axis = [part // along for part, along in zip(size, step, strict=True)]
     if value == math.prod(per_axis):
-        return Verdict(name, True, "Right. This is also how many times a copy of all chunks holds every number.")
+        return Verdict(
+            name, True, "Right. A copy of all chunks would hold every number that often, but for those near the edges."
+        )
     if value == sum(per_axis):
         return Verdict(
             name, False, "You added the axes. Each choice along one axis goes with every choice along another."
@@ -117,16 +119,16 @@ def label_of_chunk(answer: Any) -> Verdict:
     return Verdict(name, True, "Right, in all six cases.")
 
 
-def fair_split(answer: Any, sessions: Sequence[str], session_of: np.ndarray) -> Verdict:
+def fair_split(answer: Any, sessions: Sequence[int | str], session_of: np.ndarray) -> Verdict:
     """Check exercise 4: numbers of the examples to train on and to test on.
 
     Parameters
     ----------
     answer : (ndarray of int, ndarray of int)
         Training and test examples.
-    sessions : sequence of str
+    sessions : sequence of int or str
         The sessions that are to be tested on.
-    session_of : ndarray of str of shape (n_examples,)
+    session_of : ndarray of int or str of shape (n_examples,)
         The session that each example was cut from.
 
     Returns
@@ -136,7 +138,11 @@ def fair_split(answer: Any, sessions: Sequence[str], session_of: np.ndarray) -> 
     name = "fair_split"
     if answer is ...:
         return unanswered(name, answer, "a pair of index arrays")
+    names = ", ".join(map(str, sessions))
     try:
+        if any(np.asarray(part).dtype == bool for part in answer):
+            hint = "`np.flatnonzero` makes numbers of examples from a mask."
+            return Verdict(name, False, f"These are masks. {hint}")
         train, test = (np.asarray(part).astype(int, casting="same_kind") for part in answer)
     except (TypeError, ValueError):
         return Verdict(
@@ -144,13 +150,18 @@ def fair_split(answer: Any, sessions: Sequence[str], session_of: np.ndarray) -> 
         )
     if not len(train) or not len(test):
         return Verdict(name, False, "One side is empty. An example must be on one side or the other.")
+    given = np.concatenate([train, test])
+    if given.min() < 0 or given.max() >= len(session_of):
+        return Verdict(name, False, f"Examples have the numbers 0 to {len(session_of) - 1}.")
     if np.intersect1d(train, test).size:
         return Verdict(name, False, f"{np.intersect1d(train, test).size} examples are on both sides.")
+    if len(np.unique(given)) < len(given):
+        return Verdict(name, False, "Some example is there twice.")
     both = np.intersect1d(session_of[train], session_of[test])
     if both.size:
         return Verdict(name, False, f"Session {both[0]} is on both sides: chunks that overlap can be on either.")
     if set(session_of[test]) != set(sessions):
-        return Verdict(name, False, f"The test side should hold the sessions {', '.join(sessions)}, and only those.")
+        return Verdict(name, False, f"The test side should hold the sessions {names}, and only those.")
     if len(train) + len(test) != len(session_of):
         return Verdict(name, False, f"{len(session_of) - len(train) - len(test)} examples are on neither side.")
     return Verdict(name, True, "Right: no session is on both sides, and nothing is lost.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -157,16 +158,16 @@ class ChunkGrid:
         self._check(frames)
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; expected at least 1.")
-        return self.cut(frames, np.arange(len(self)), batch_size)
+        return self.cut(frames, range(len(self)), batch_size)
 
-    def cut(self, frames: Any, index: np.ndarray, batch_size: int = 1024) -> Iterator[np.ndarray]:
+    def cut(self, frames: Any, index: Sequence[int] | np.ndarray, batch_size: int = 1024) -> Iterator[np.ndarray]:
         """Cut some chunks, a batch at a time, as :meth:`batches` does with all of them.
 
         Parameters
         ----------
         frames : ndarray, memmap or Zarr array of shape ``grid.shape``
             The stream; axes (time, y, x), any dtype.
-        index : ndarray of int of shape (n,)
+        index : ndarray of int of shape (n,), or a range
             Numbers of the chunks, ascending.
         batch_size : int
             Chunks in a batch.
@@ -197,13 +198,15 @@ class ChunkGrid:
         else:
             chunks[...] = places[y, x]
 
-    def _parts(self, index: np.ndarray, batch_size: int, longest: int) -> Iterator[np.ndarray]:
+    def _parts(self, index: Sequence[int] | np.ndarray, batch_size: int, longest: int) -> Iterator[np.ndarray]:
         """Split chunk numbers into batches that are neither too many nor too far apart in time."""
-        begin = self.origin(index)[:, 0]
+        plane = len(self.starts[1]) * len(self.starts[2])
         first = 0
         while first < len(index):
-            last = min(first + batch_size, int(np.searchsorted(begin, begin[first] + longest)))
-            yield index[first:last]
+            begin = self.starts[0][int(index[first]) // plane]
+            too_late = plane * int(np.searchsorted(self.starts[0], begin + longest))
+            last = min(first + batch_size, bisect_left(index, too_late))
+            yield np.asarray(index[first:last])
             first = last
 
     def _check(self, frames: Any) -> None:

@@ -233,11 +233,11 @@ def chunk_sizes(rows: pd.DataFrame, published: Mapping[int, float], bounds: Mapp
 
 @styled
 def chunk_plan(track: pd.DataFrame, shape: tuple[int, int, int], boxes: pd.DataFrame, lines: Sequence[str]) -> Figure:
-    """Draw a meteor's hit pixels with the chunks that hold it, on the focal plane and in time; and facts in words.
+    """Draw the pixels that a meteor lights with the chunks that hold it, on the focal plane and in time; and facts in words.
 
     Parameters
     ----------
-    track : DataFrame, a row per hit voxel
+    track : DataFrame, a row per lit voxel
         ``t``, ``y``, ``x``, ``snr``.
     shape : (int, int, int)
         Frames, rows, columns of the stream.

@@ -133,6 +133,18 @@ def test_memory_does_not_grow_with_the_stream():
     tracemalloc.stop()
 
 
+def test_the_first_batch_of_a_night_takes_no_more_than_that_of_a_minute():
+    peaks = []
+    for n_frames in (4_000, 1_054_688):
+        grid = ChunkGrid((n_frames, 48, 48))
+        frames = np.broadcast_to(np.float32(1), grid.shape)
+        tracemalloc.start()
+        next(grid.batches(frames, 256))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 2**20
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
