@@ -130,7 +130,9 @@ def visit(browser: Browser) -> Iterator[Visit]:
 @pytest.fixture(scope="module")
 def voila(browser: Browser, folder: Path, tmp_path_factory) -> Iterator[tuple[str, Path]]:
     """The command of `make astroview`, on a free port; yields its address with the token, and the label file."""
-    plan = subprocess.run(["make", "-n", "astroview"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # inside another make, this one would say which folder it enters and leaves
+    make = ["make", "--no-print-directory", "-n", "astroview"]
+    plan = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     if not (ROOT / ".venv").is_dir():
         plan = plan.replace("../.venv/bin/", f"{Path(sys.executable).parent}/")
     place = tmp_path_factory.mktemp("voila")
