@@ -53,7 +53,8 @@ def fit(
     slower = keras.callbacks.LearningRateScheduler(
         lambda epoch: most * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / epochs)) / 2)
     )
-    history = model.fit(data, epochs=epochs, verbose=0, callbacks=[slower]).history
+    # the data set shuffles by its own generator; Keras would shuffle once more, by a global one
+    history = model.fit(data, epochs=epochs, verbose=0, callbacks=[slower], shuffle=False).history
     data.chunks = data.labels = np.empty(0)  # Keras keeps its last data set, and would keep the chunks with it
     return [float(loss) for loss in history["loss"]]
 
