@@ -46,7 +46,7 @@ def fit(
         raise ValueError(f"{np.shape(chunks)} chunks and {np.shape(is_meteor)} labels do not fit together.")
     if len(np.unique(is_meteor)) != 2:
         raise ValueError("all labels are the same; expected meteor chunks and others.")
-    if not np.isfinite(chunks).all():
+    if not all(np.isfinite(chunks[k : k + batch_size]).all() for k in range(0, len(chunks), batch_size)):
         raise ValueError("some chunks hold NaN or infinite values; leave those chunks out.")
     data = _Turned(chunks, np.asarray(is_meteor, np.float32)[:, None], np.random.default_rng(rng), batch_size)
     most = float(model.optimizer.learning_rate)
