@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from meteortut.plots.style import BLUE, GREY, NIGHT, ORANGE, SKY, styled
+from meteortut.plots.style import BLUE, GREY, NIGHT, ORANGE, SKY, paired_panels, styled
 
 
 @styled
@@ -33,7 +33,7 @@ def year_of_nights(table: pd.DataFrame, title: str = "") -> Figure:
     peak = table.magnitude.map(np.min).to_numpy()
     order = np.argsort(-peak)
     bright = np.clip((4 - peak) / 8, 0, 1)[order]
-    figure, axes = plt.subplots(figsize=(11, 5), facecolor=NIGHT)
+    figure, axes = plt.subplots(figsize=(8, 4.2), facecolor=NIGHT)
     axes.set_facecolor(NIGHT)
     day = evening.dt.day_of_year.to_numpy()[order] + np.linspace(-0.45, 0.45, len(order))  # spread over the day's width
     size = 0.7 + 32 * bright**2.5
@@ -64,17 +64,17 @@ def records(table: pd.DataFrame, titles: Sequence[str] | None = None) -> Figure:
     -------
     Figure
     """
-    figure, grid = plt.subplots(2, len(table), figsize=(2.6 * len(table) + 0.8, 5.2), squeeze=False)
+    figure, pairs = paired_panels(len(table), 3 if len(table) in (3, 5, 6) else 4, (2.4, 5.0))
     named = (
         titles if titles is not None else [f"{row.station}\n{row.start:%Y-%m-%d %H:%M}" for row in table.itertuples()]
     )
-    for (curve, sky), (_, row), title in zip(grid.T, table.iterrows(), named, strict=True):
+    for (curve, sky), (_, row), title in zip(pairs, table.iterrows(), named, strict=True):
         curve.plot(row.time_s, row.magnitude, ".-", color=BLUE, linewidth=0.8)
         curve.invert_yaxis()
         curve.set(title=title, xlabel="time / s")
         _track(sky, row.ra_deg, row.dec_deg)
-    grid[0, 0].set_ylabel("magnitude (bright is up)")
-    grid[1, 0].set_ylabel("declination / °")
+    pairs[0, 0].set_ylabel("magnitude (bright is up)")
+    pairs[0, 1].set_ylabel("declination / °")
     return figure
 
 
@@ -93,7 +93,7 @@ def field_swap(as_recorded: pd.Series, true_order: pd.Series, along_deg: Sequenc
     -------
     Figure
     """
-    figure, grid = plt.subplots(2, 2, figsize=(9, 5), sharex=True, sharey="row")
+    figure, grid = plt.subplots(2, 2, figsize=(8, 4.8), sharex=True, sharey="row")
     sides = [(as_recorded, "as recorded", ORANGE), (true_order, "true order", BLUE)]
     for (upper, lower), (record, name, colour), along in zip(grid.T, sides, along_deg, strict=True):
         upper.plot(record.time_s, along, ".-", color=colour, linewidth=0.9)
@@ -121,7 +121,7 @@ def seasonal_rate(rate: pd.DataFrame, marks: dict[str, float]) -> Figure:
     -------
     Figure
     """
-    figure, axes = plt.subplots(figsize=(10, 3.8))
+    figure, axes = plt.subplots(figsize=(8, 3.6))
     axes.fill_between(rate.solar_longitude_deg, rate.meteors_per_night, step="post", color=SKY, alpha=0.6)
     axes.step(rate.solar_longitude_deg, rate.meteors_per_night, where="post", color=BLUE, linewidth=0.8)
     top = rate.meteors_per_night.max()

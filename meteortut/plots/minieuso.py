@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from meteortut.plots.style import BLUE, GREEN, GREY, NIGHT, ORANGE, SKY, styled
+from meteortut.plots.style import BLUE, GREEN, GREY, NIGHT, ORANGE, SKY, paired_panels, panels, styled
 
 Box = tuple[tuple[int, int, int], tuple[int, int, int]]
 
@@ -40,7 +40,7 @@ def space_time(frames: np.ndarray, boxes: Sequence[Box], threshold: float = 6.0,
     significance = _significance(frames)
     t, y, x = np.nonzero(significance > threshold)
     bright = np.clip(np.log10(significance[t, y, x] / threshold), 0, 1.5) / 1.5
-    figure = plt.figure(figsize=(11, 5.6), facecolor=NIGHT)
+    figure = plt.figure(figsize=(8, 4.4), facecolor=NIGHT)
     axes: Any = figure.add_subplot(projection="3d", facecolor=NIGHT, computed_zorder=False)
     axes.scatter(
         t, x, y, s=2 + 10 * bright, c=bright, cmap="inferno", vmin=-0.6, vmax=1, linewidths=0, depthshade=False
@@ -92,13 +92,13 @@ def film_strip(
     """
     shown = np.asarray(frames[min(times) : max(times) + 1])[np.array(times) - min(times)]
     low, high = np.percentile(shown, [2, 99.7])
-    figure, row = plt.subplots(1, len(times), figsize=(1.75 * len(times) + 0.8, 2.5), sharey=True, squeeze=False)
-    for axes, frame, t in zip(row[0], shown, times, strict=True):
+    figure, grid = panels(len(times), 4, (2.0, 2.0), sharex=True, sharey=True)
+    for axes, frame, t in zip(grid, shown, times, strict=True):
         picture = axes.imshow(frame, cmap="gray", vmin=low, vmax=high, origin="lower")
         axes.set_title(f"frame {t}", fontsize="small")
         for y, x, rows, columns in (boxes or {}).values():
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), columns, rows, fill=False, edgecolor=ORANGE, linewidth=1.3))
-    figure.colorbar(picture, ax=row[0], label="counts per GTU", shrink=0.75)
+    figure.colorbar(picture, ax=figure.axes, label="counts per GTU", shrink=0.75)
     return figure
 
 
@@ -117,8 +117,8 @@ def things_in_the_sky(cuts: Mapping[str, np.ndarray]) -> Figure:
     -------
     Figure
     """
-    figure, grid = plt.subplots(2, len(cuts), figsize=(2.15 * len(cuts) + 0.6, 4.4), squeeze=False)
-    for (upper, lower), (name, cut) in zip(grid.T, cuts.items(), strict=True):
+    figure, pairs = paired_panels(len(cuts), 3, (2.6, 4.6))
+    for (upper, lower), (name, cut) in zip(pairs, cuts.items(), strict=True):
         excess = cut - np.median(cut, axis=0)
         upper.imshow(excess.max(axis=0), cmap="gray", origin="lower")
         upper.set(title=name, xticks=[], yticks=[])
@@ -128,7 +128,8 @@ def things_in_the_sky(cuts: Mapping[str, np.ndarray]) -> Figure:
         for pixel, colour, style in zip(brightest, (ORANGE, BLUE, "black"), ("-", "--", ":"), strict=True):
             lower.plot(curves[:, pixel], color=colour, linestyle=style, linewidth=0.9)
         lower.set_xlabel("frame")
-    grid[1, 0].set_ylabel("counts per GTU")
+    for _, lower in pairs[::3]:
+        lower.set_ylabel("counts per GTU")
     return figure
 
 
@@ -147,7 +148,7 @@ def coverage(counts: np.ndarray, grid_lines: Sequence[int] = ()) -> Figure:
     -------
     Figure
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=(1, 1.6))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), width_ratios=(1, 1.5))
     middle = counts[len(counts) // 2]
     picture = left.imshow(middle, cmap="viridis", origin="lower", vmin=0)
     for line in grid_lines:
@@ -175,13 +176,13 @@ def scaled_chunk(versions: Mapping[str, np.ndarray], meteor: tuple[int, int], ci
     -------
     Figure
     """
-    figure, row = plt.subplots(1, len(versions), figsize=(3.1 * len(versions), 2.9), squeeze=False)
-    for axes, (name, chunk) in zip(row[0], versions.items(), strict=True):
+    figure, grid = panels(len(versions), 3, (2.7, 2.6))
+    for axes, (name, chunk) in zip(grid, versions.items(), strict=True):
         axes.plot(chunk[:, city[0], city[1]], color=GREY, linestyle="--", label="city pixel")
         axes.plot(chunk[:, meteor[0], meteor[1]], color=ORANGE, label="meteor pixel")
         axes.set(title=name, xlabel="frame of the chunk")
-    row[0, 0].set_ylabel("value")
-    row[0, 0].legend(loc="center left")
+    grid[0].set_ylabel("value")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
@@ -250,7 +251,9 @@ def chunk_plan(track: pd.DataFrame, shape: tuple[int, int, int], boxes: pd.DataF
     -------
     Figure
     """
-    figure, (plane, time, words) = plt.subplots(1, 3, figsize=(11, 3.5), width_ratios=(1, 1.2, 1))
+    figure, ((plane, time), (words, below)) = plt.subplots(
+        2, 2, figsize=(8, 4.8), width_ratios=(1, 1.2), height_ratios=(3, 1)
+    )
     _squares(plane, track, "x", "y", boxes, "columns", "rows")
     plane.set(
         xlim=(-0.5, shape[2] - 0.5), ylim=(-0.5, shape[1] - 0.5), xlabel="x / pixel", ylabel="y / pixel", aspect="equal"
@@ -258,8 +261,9 @@ def chunk_plan(track: pd.DataFrame, shape: tuple[int, int, int], boxes: pd.DataF
     _squares(time, track, "t", "y", boxes, "frames", "rows")
     longest = max(boxes.frames.max() if len(boxes) else 0, 60)
     time.set(xlim=(track.t.min() - longest, track.t.max() + longest), ylim=(-0.5, shape[1] - 0.5), xlabel="frame")
-    words.axis("off")
-    words.text(0, 1, "\n".join(lines), va="top", linespacing=1.7)
+    for axes, some in ((words, lines[: -(-len(lines) // 2)]), (below, lines[-(-len(lines) // 2) :])):
+        axes.axis("off")
+        axes.text(0, 1, "\n".join(some), va="top", linespacing=1.6)
     return figure
 
 

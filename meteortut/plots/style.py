@@ -38,6 +38,60 @@ def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
     return wrapper
 
 
+def panels(n: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, np.ndarray]:
+    """Give a figure of n panels in rows, none wider than a page: a page shows some 8 inches, and shrinks what is wider.
+
+    Parameters
+    ----------
+    n : int
+        How many; the rest of the last row stays empty.
+    columns : int
+        Most panels in a row.
+    size : (float, float)
+        Width and height of one panel, inches.
+    **options
+        For ``matplotlib.pyplot.subplots``.
+
+    Returns
+    -------
+    figure : Figure
+    axes : ndarray of Axes of shape (n,)
+    """
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure, grid = plt.subplots(rows, columns, figsize=(columns * size[0], rows * size[1]), squeeze=False, **options)
+    for axes in grid.flat[n:]:
+        axes.axis("off")
+    return figure, grid.ravel()[:n]
+
+
+def paired_panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
+    """Give a figure of n pairs of panels, one above the other, in rows no wider than a page.
+
+    Parameters
+    ----------
+    n : int
+        Pairs.
+    columns : int
+        Most pairs in a row.
+    size : (float, float)
+        Width and height of one pair, inches.
+
+    Returns
+    -------
+    figure : Figure
+    axes : ndarray of Axes of shape (n, 2)
+        Upper and lower.
+    """
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure, grid = plt.subplots(2 * rows, columns, figsize=(columns * size[0], rows * size[1]), squeeze=False)
+    pairs = grid.reshape(rows, 2, columns).swapaxes(1, 2).reshape(-1, 2)
+    for axes in pairs[n:].flat:
+        axes.axis("off")
+    return figure, pairs[:n]
+
+
 @styled
 def confusion(matrices: dict[str, np.ndarray], labels: list[str]) -> Figure:
     """Draw confusion matrices side by side: rows are the truth, each row adds up to 100 %.
@@ -53,8 +107,8 @@ def confusion(matrices: dict[str, np.ndarray], labels: list[str]) -> Figure:
     -------
     Figure
     """
-    figure, row = plt.subplots(1, len(matrices), figsize=(3.3 * len(matrices), 3.4), squeeze=False, sharey=True)
-    for axes, (name, matrix) in zip(row[0], matrices.items(), strict=True):
+    figure, row = panels(len(matrices), 2, (3.6, 3.6), sharey=True)
+    for axes, (name, matrix) in zip(row, matrices.items(), strict=True):
         share = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
         for i, j in np.ndindex(share.shape):
@@ -65,7 +119,7 @@ def confusion(matrices: dict[str, np.ndarray], labels: list[str]) -> Figure:
         axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right")
         axes.set_yticks(range(len(labels)), labels)
         axes.set_xlabel("predicted")
-    row[0, 0].set_ylabel("true")
+    row[0].set_ylabel("true")
     return figure
 
 

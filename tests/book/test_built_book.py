@@ -61,6 +61,24 @@ def test_no_number_of_another_run_is_on_the_landing_page(html):
     assert f"{results['n_usable']:,} real records" in (html / "intro.html").read_text(encoding="utf-8")
 
 
+def test_the_landing_figure_is_the_one_that_the_text_tells_of(html):
+    page = (html / "intro.html").read_text(encoding="utf-8")
+    (target,) = re.findall(r'<a[^>]* href="chapters/([^".]+)\.html"[^>]*><img[^>]*landing-figure', page)
+    assert f'{target}.html"' in page.split("real records")[1][:400]
+
+
+def test_no_page_shows_the_log_of_a_library(html):
+    """What a cell writes to standard error stands on the page: greetings of compiled code, warnings."""
+    said = [
+        (path.stem, output.text[:200])
+        for path in sorted((ROOT / "_build" / "executed").glob("*.ipynb"))
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    assert said == []
+
+
 def test_no_placeholder_is_left(html):
     code = re.compile(r"<(script|code|pre|dt)\b.*?</\1>", re.DOTALL)
     for path in pages(html):
