@@ -12,7 +12,7 @@ from meteortut.check.verdict import Verdict, number, unanswered
 
 
 def chunks_per_voxel(answer: Any, size: tuple[int, int, int], step: tuple[int, int, int]) -> Verdict:
-    """Check exercise 1: how many chunks hold a voxel far from all edges.
+    """Check chapter 1, exercise 1: how many chunks hold a voxel far from all edges.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def chunks_per_voxel(answer: Any, size: tuple[int, int, int], step: tuple[int, i
     """
     name = "chunks_per_voxel"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a whole number")
     per_axis = [part // along for part, along in zip(size, step, strict=True)]
     if value == math.prod(per_axis):
@@ -48,7 +48,7 @@ def chunks_per_voxel(answer: Any, size: tuple[int, int, int], step: tuple[int, i
 
 
 def materialised_gib(answer: Any, n_chunks: int, size: tuple[int, int, int], itemsize: int = 4) -> Verdict:
-    """Check exercise 2: memory that a copy of all chunks of a stream would take.
+    """Check chapter 1, exercise 2: memory that a copy of all chunks of a stream would take.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def materialised_gib(answer: Any, n_chunks: int, size: tuple[int, int, int], ite
     """
     name = "materialised_gib"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number of GiB")
     right = n_chunks * math.prod(size) * itemsize / 2**30
     if math.isclose(value, right, rel_tol=0.01):
@@ -86,7 +86,7 @@ def materialised_gib(answer: Any, n_chunks: int, size: tuple[int, int, int], ite
 
 
 def label_of_chunk(answer: Any) -> Verdict:
-    """Check exercise 3: a function that labels one chunk from the hit frames of its pixels.
+    """Check chapter 1, exercise 3: a function that labels one chunk from the hit frames of its pixels.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def label_of_chunk(answer: Any) -> Verdict:
     Verdict
     """
     name = "label_of_chunk"
-    if answer is ... or not callable(answer):
+    if not callable(answer):
         return unanswered(name, answer, "a function")
     cases: list[tuple[dict, int, str]] = [
         ({}, 0, "A chunk without any hit frame holds nothing: 0."),
@@ -120,7 +120,7 @@ def label_of_chunk(answer: Any) -> Verdict:
 
 
 def fair_split(answer: Any, sessions: Sequence[int | str], session_of: np.ndarray) -> Verdict:
-    """Check exercise 4: numbers of the examples to train on and to test on.
+    """Check chapter 1, exercise 4: numbers of the examples to train on and to test on.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def fair_split(answer: Any, sessions: Sequence[int | str], session_of: np.ndarra
 
 
 def own_scaling(answer: Any, chunks: np.ndarray, is_meteor: np.ndarray) -> Verdict:
-    """Check exercise 5 (open-ended): a scaling of the reader's own, judged by how far the brightest voxel stands out.
+    """Check chapter 1, exercise 5 (open-ended): a scaling of the reader's own, judged by how far the brightest voxel stands out.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def own_scaling(answer: Any, chunks: np.ndarray, is_meteor: np.ndarray) -> Verdi
     from sklearn.metrics import roc_auc_score
 
     name = "own_scaling"
-    if answer is ... or not callable(answer):
+    if not callable(answer):
         return unanswered(name, answer, "a function of chunks")
     scaled = np.asarray(answer(chunks.copy()))
     if scaled.shape != chunks.shape:

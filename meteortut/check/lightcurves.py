@@ -30,7 +30,7 @@ def busiest_night(answer: Any, table: pd.DataFrame) -> Verdict:
     """
     name = "busiest_night"
     if answer is ...:
-        return Verdict(name, None, "Not answered yet: replace the three dots with a date.")
+        return unanswered(name, answer, "a date")
     date = _date(answer)
     if date is None:
         return Verdict(
@@ -70,7 +70,7 @@ def field_time(answer: Any, along_km: np.ndarray, speed_km_s: float) -> Verdict:
     """
     name = "field_time"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number of milliseconds")
     steps = len(along_km) - 1
     right = 1000 * float(np.polyfit(np.arange(steps + 1), along_km, 1)[0]) / speed_km_s
@@ -105,7 +105,7 @@ def f_by_hand(answer: Any, time_s: np.ndarray, magnitude: np.ndarray) -> Verdict
     """
     name = "f_by_hand"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number between 0 and 1")
     right = f_parameter(time_s, magnitude)
     whole = (time_s[np.argmin(magnitude)] - time_s[0]) / (time_s[-1] - time_s[0])
@@ -143,7 +143,7 @@ def chance_share(answer: Any, counts: pd.DataFrame, shower: str) -> Verdict:
     """
     name = "chance_share"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a share between 0 and 1")
     row = counts.set_index("shower").loc[shower]
     if abs(value - row.control / row.n) <= 0.02:
@@ -175,10 +175,8 @@ def new_feature(answer: Any, table: pd.DataFrame) -> Verdict:
     from sklearn.metrics import roc_auc_score
 
     name = "new_feature"
-    if answer is ...:
-        return Verdict(name, None, "Not answered yet: replace the three dots with a function of a table.")
     if not callable(answer):
-        return Verdict(name, False, f"This is a {type(answer).__name__}; write a function that takes a table.")
+        return unanswered(name, answer, "a function of a table")
     values = np.asarray(answer(table), dtype=float)
     if values.shape != (len(table),):
         return Verdict(name, False, f"It gives shape {values.shape}; one number per row is needed, ({len(table)},).")

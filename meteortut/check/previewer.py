@@ -18,7 +18,7 @@ GOOD_AUC = 0.9
 
 
 def f1_of(answer: Any, precision: float, recall: float) -> Verdict:
-    """Check exercise 1: the F1 score that belongs to a precision and a recall.
+    """Check chapter 5, exercise 1: the F1 score that belongs to a precision and a recall.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def f1_of(answer: Any, precision: float, recall: float) -> Verdict:
     """
     name = "f1_of"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number between 0 and 1")
     right = 2 * precision * recall / (precision + recall)
     if abs(value - right) <= 0.005:
@@ -48,7 +48,7 @@ def f1_of(answer: Any, precision: float, recall: float) -> Verdict:
 
 
 def noise_of_sky(answer: Any, frame: np.ndarray) -> Verdict:
-    """Check exercise 2: the noise of a pixel of sky, from one frame that is full of stars.
+    """Check chapter 5, exercise 2: the noise of a pixel of sky, from one frame that is full of stars.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def noise_of_sky(answer: Any, frame: np.ndarray) -> Verdict:
     """
     name = "noise_of_sky"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number of counts")
     counts = np.asarray(frame, float)
     deviation = float(np.median(np.abs(counts - np.median(counts))))
@@ -84,7 +84,7 @@ def noise_of_sky(answer: Any, frame: np.ndarray) -> Verdict:
 
 
 def trail_length(answer: Any, per_pixel: float, limit: float) -> Verdict:
-    """Check exercise 3: how long a faint trail must be to be found by the sum along it.
+    """Check chapter 5, exercise 3: how long a faint trail must be to be found by the sum along it.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def trail_length(answer: Any, per_pixel: float, limit: float) -> Verdict:
     """
     name = "trail_length"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number of pixels")
     ratio = limit / per_pixel
     if abs(value - ratio**2) <= 1:
@@ -115,7 +115,7 @@ def trail_length(answer: Any, per_pixel: float, limit: float) -> Verdict:
 
 
 def error_of_share(answer: Any, is_anomaly: Sequence[bool], dataset: Sequence[Hashable]) -> Verdict:
-    """Check exercise 4: the standard error of the share of anomalous frames, data sets being drawn as a whole.
+    """Check chapter 5, exercise 4: the standard error of the share of anomalous frames, data sets being drawn as a whole.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def error_of_share(answer: Any, is_anomaly: Sequence[bool], dataset: Sequence[Ha
     """
     name = "error_of_share"
     value = number(answer)
-    if answer is ... or value is None:
+    if value is None:
         return unanswered(name, answer, "a number between 0 and 1")
     odd = pd.Series(np.asarray(is_anomaly, float))
     shares = odd.groupby(np.asarray(dataset)).mean()
@@ -160,7 +160,7 @@ def error_of_share(answer: Any, is_anomaly: Sequence[bool], dataset: Sequence[Ha
 
 
 def slew_feature(answer: Any, frames: np.ndarray, is_slew: Sequence[bool]) -> Verdict:
-    """Check exercise 5 (open-ended): a feature that tells slews from everything else.
+    """Check chapter 5, exercise 5 (open-ended): a feature that tells slews from everything else.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def slew_feature(answer: Any, frames: np.ndarray, is_slew: Sequence[bool]) -> Ve
     from sklearn.metrics import roc_auc_score
 
     name = "slew_feature"
-    if answer is ... or not callable(answer):
+    if not callable(answer):
         return unanswered(name, answer, "a function of one frame")
     values = [number(answer(frame.copy())) for frame in frames]
     unusable = [k for k, value in enumerate(values) if value is None]

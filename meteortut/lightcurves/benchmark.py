@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from meteortut.metrics import exact_interval
+
 from data_fetch.readers import read_ts
 
 #: Strengths of the ridge that cross-validation chooses from, as in Dempster et al. 2021.
@@ -88,13 +90,12 @@ def lightning7_benchmark(
     right, dtw_right = ours == truth, dtw == truth
     only_ours, only_dtw = int((right & ~dtw_right).sum()), int((~right & dtw_right).sum())
     differ = only_ours + only_dtw
-    intervals = [binomtest(int(r.sum()), len(r)).proportion_ci(0.95, "exact") for r in (right, dtw_right)]
     return Lightning7(
         n_test=len(truth),
         accuracy=float(right.mean()),
-        interval=(float(intervals[0].low), float(intervals[0].high)),
+        interval=exact_interval(int(right.sum()), len(right)),
         dtw_accuracy=float(dtw_right.mean()),
-        dtw_interval=(float(intervals[1].low), float(intervals[1].high)),
+        dtw_interval=exact_interval(int(dtw_right.sum()), len(dtw_right)),
         seed_accuracies=np.array([(p == truth).mean() for p in predictions]),
         only_ours=only_ours,
         only_dtw=only_dtw,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.lightcurves.features import shape_features
-from meteortut.lightcurves.reading import _require
+from meteortut.lightcurves.reading import require_columns
 from meteortut.lightcurves.smoothing import smooth
 from meteortut.shapes import LABELS, curve_label
 
@@ -99,7 +99,7 @@ def split_by_night(table: pd.DataFrame, rng: int | np.random.Generator, share: f
     ValueError
         If there is no ``start``, or ``share`` is not between 0 and 1.
     """
-    _require(table, ["start"])
+    require_columns(table, ["start"])
     if not 0 < share < 1:
         raise ValueError(f"share is {share}; expected something between 0 and 1.")
     night = (table.start - pd.Timedelta(hours=12)).dt.floor("D").to_numpy()

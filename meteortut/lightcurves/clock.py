@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meteortut.lightcurves.reading import _require
+from meteortut.lightcurves.reading import require_columns
 from meteortut.lightcurves.stations import RULES
 from meteortut.showers import apparent_radiants, directions, solar_longitude, zenith
 
@@ -58,8 +58,8 @@ def field_period(
     Where the radiant is seen and the speed before the air: :func:`meteortut.showers.apparent_radiants`.
     """
     needed = ["event", "first", "ra_deg", "dec_deg", "speed_km_s", "latitude_deg", "longitude_deg"]
-    _require(triangulated, [*needed, *RULES])
-    _require(table, ["time_s", "start"])
+    require_columns(triangulated, [*needed, *RULES])
+    require_columns(table, ["time_s", "start"])
     missing = sorted(set(codes) - set(showers.code))
     if missing:
         raise ValueError(f"no shower {', '.join(missing)} in the table; expected codes such as {showers.code.iloc[0]}.")
@@ -100,7 +100,7 @@ def clock_offsets(triangulated: pd.DataFrame) -> pd.DataFrame:
     ValueError
         If a column is missing.
     """
-    _require(triangulated, ["night", "station_first", "station_second", "clock_offset_s", "ok"])
+    require_columns(triangulated, ["night", "station_first", "station_second", "clock_offset_s", "ok"])
     good = triangulated[triangulated.ok & triangulated.clock_offset_s.notna()]
     offsets = good.groupby(["night", "station_first", "station_second"]).clock_offset_s.agg(["size", "mean", "sem"])
     return offsets.set_axis(["n_pairs", "offset_s", "error_s"], axis=1).reset_index()

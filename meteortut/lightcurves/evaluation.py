@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from meteortut.metrics import exact_interval
 from meteortut.shapes import LABELS
 
 
@@ -190,8 +191,6 @@ def _reliability(true: np.ndarray, given: np.ndarray, result: pd.DataFrame, n_bi
 
 
 def _by_snr(right: np.ndarray, snr: np.ndarray | None) -> pd.DataFrame:
-    from scipy.stats import binomtest
-
     if snr is None:
         return pd.DataFrame(columns=["snr_low", "snr_high", "n", "accuracy", "low", "high"], dtype=float)
     values = np.asarray(snr, float)
@@ -201,6 +200,5 @@ def _by_snr(right: np.ndarray, snr: np.ndarray | None) -> pd.DataFrame:
         inside = (values >= low) & ((values < high) | ((k == 3) & (values <= high)))
         if inside.any():
             n, hits = int(inside.sum()), int(right[inside].sum())
-            interval = binomtest(hits, n).proportion_ci(0.95, "exact")
-            rows.append([low, high, n, hits / n, interval.low, interval.high])
+            rows.append([low, high, n, hits / n, *exact_interval(hits, n)])
     return pd.DataFrame(rows, columns=["snr_low", "snr_high", "n", "accuracy", "low", "high"])

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from meteortut.lightcurves.reading import _require
+from meteortut.lightcurves.reading import require_columns
 
 _PAIR = ["event", "first", "second", "station_first", "station_second", "dt_s", "night"]
 
@@ -70,7 +70,7 @@ def event_numbers(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.Series:
     ValueError
         If a column is missing, or a pair names a record that the table does not have.
     """
-    _require(pairs, ["first", "second"])
+    require_columns(pairs, ["first", "second"])
     rows, columns = _rows(table, pairs["first"]), _rows(table, pairs["second"])
     graph = coo_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(table), len(table)))
     return pd.Series(pd.factorize(connected_components(graph, directed=False)[1])[0], index=table.index, name="event")
@@ -109,7 +109,7 @@ def accidental_pairs(table: pd.DataFrame, window_s: float = 3.0) -> pd.DataFrame
 
 def _seconds(table: pd.DataFrame, window_s: float) -> dict[str, pd.Series]:
     """Give the start times of each camera's usable records, s since 1970, under the table's index."""
-    _require(table, ["station", "start", "usable"])
+    require_columns(table, ["station", "start", "usable"])
     if not table.index.is_unique:
         raise ValueError(
             "the table's index holds a label twice; expected unique labels. Use table.reset_index(drop=True)."

@@ -9,7 +9,7 @@ import pandas as pd
 
 from meteortut.lightcurves.geometry import fit_tracks
 from meteortut.lightcurves.measures import CURVE_FEATURES, DECIMALS, measure
-from meteortut.lightcurves.reading import MIN_SAMPLES, _require
+from meteortut.lightcurves.reading import MIN_SAMPLES, require_columns
 from meteortut.lightcurves.smoothing import residuals, smooth
 
 #: Features of the track on the sky.
@@ -70,7 +70,7 @@ def shape_features(table: pd.DataFrame) -> pd.DataFrame:
     F at a fixed depth: Koten et al. 2004, A&A 428, 683 (after Fleming, Hawkes and Jones 1993). Noise from second differences: von
     Neumann 1941, Ann. Math. Stat. 12, 367. The opening: Serra 1982, *Image Analysis and Mathematical Morphology*.
     """
-    _require(table, _COLUMNS)
+    require_columns(table, _COLUMNS)
     result = pd.DataFrame(np.nan, index=table.index, columns=[*CURVE_FEATURES, *TRACK_FEATURES])
     values, ok = result.to_numpy(copy=True), np.zeros(len(table), bool)
     for rows, time, magnitude in _groups(table):
@@ -113,7 +113,7 @@ def feature_uncertainty(table: pd.DataFrame, rng: int | np.random.Generator, n_d
     -----
     Davison and Hinkley 1997, *Bootstrap Methods and their Application*, section 6.2.
     """
-    _require(table, _COLUMNS)
+    require_columns(table, _COLUMNS)
     if n_draws < 2:
         raise ValueError(f"n_draws is {n_draws}; expected at least 2 draws for a standard deviation.")
     rng = np.random.default_rng(rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from meteortut.lightcurves.reading import MIN_SAMPLES, SITES, _normalised, _require
+from meteortut.lightcurves.reading import MIN_SAMPLES, SITES, _normalised, require_columns
 from meteortut.showers import directions, zenith
 
 #: Usual scatter of one position across the track, degrees (median of all four cameras at Armagh and Bangor: 0.019°).
@@ -57,7 +57,7 @@ def fit_tracks(table: pd.DataFrame) -> pd.DataFrame:
     ValueError
         If a column is missing.
     """
-    _require(table, ["time_s", "ra_deg", "dec_deg", "usable"])
+    require_columns(table, ["time_s", "ra_deg", "dec_deg", "usable"])
     lengths = table.ra_deg.map(len).to_numpy()
     result = np.full((len(table), len(_COLUMNS)), np.nan)
     ready = np.flatnonzero(table.usable.to_numpy(bool) & (lengths >= MIN_SAMPLES))
@@ -130,7 +130,7 @@ def zeniths(
 
     Raises ``ValueError`` if a column is missing or a station is not among the sites (:data:`SITES` unless given).
     """
-    _require(table, ["start", "station"])
+    require_columns(table, ["start", "station"])
     sites = SITES if sites is None else sites
     stations = table.station.astype(str)
     unknown = sorted(set(stations) - set(sites))
@@ -242,7 +242,7 @@ def _fitted(values: np.ndarray, time: np.ndarray, kept: np.ndarray, degree: int)
 
 
 def _aligned(table: pd.DataFrame, tracks: pd.DataFrame) -> None:
-    _require(tracks, _COLUMNS)
+    require_columns(tracks, _COLUMNS)
     if not table.index.equals(tracks.index):
         raise ValueError(
             f"the table has {len(table)} rows, the tracks {len(tracks)} or other labels; use fit_tracks(table)."

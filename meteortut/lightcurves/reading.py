@@ -126,7 +126,7 @@ def undo_field_swap(table: pd.DataFrame) -> pd.DataFrame:
     -----
     Found for this book: see chapter 6.
     """
-    _require(table, ["magnitude", "ra_deg", "dec_deg", "usable"])
+    require_columns(table, ["magnitude", "ra_deg", "dec_deg", "usable"])
     table = table.copy()
     lengths = table.magnitude.map(len)
     finite = np.array(
@@ -206,7 +206,7 @@ def ledger(table: pd.DataFrame, more: dict[str, str] | None = None) -> pd.DataFr
         "duplicate": "the same file a second time",
         "too_short": f"fewer than {MIN_SAMPLES} samples",
     } | (more or {})
-    _require(table, list(rules))
+    require_columns(table, list(rules))
     left = pd.Series(True, index=table.index)
     rows = [{"rule": "all records", "records": 0, "left": len(table)}]
     for flag, words in rules.items():
@@ -234,7 +234,7 @@ def nightly(table: pd.DataFrame) -> pd.DataFrame:
     ValueError
         If a column is missing.
     """
-    _require(table, ["start", "usable"])
+    require_columns(table, ["start", "usable"])
     start = table.start[table.usable]
     evening = (start - pd.Timedelta(hours=12)).dt.floor("D").dt.tz_localize(None)
     nights = start.groupby(evening.rename("night")).size().reset_index(name="n_meteors")
@@ -274,7 +274,8 @@ def seasonal_rate(nights: pd.DataFrame, width_deg: float = 1.0) -> pd.DataFrame:
     )
 
 
-def _require(table: pd.DataFrame, columns: list[str]) -> None:
+def require_columns(table: pd.DataFrame, columns: list[str]) -> None:
+    """Refuse a table that lacks any of the columns (ValueError)."""
     missing = [name for name in columns if name not in table]
     if missing:
         raise ValueError(f"the table has no column {', '.join(missing)}; expected one as read_aop gives it.")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from meteortut.lightcurves.events import _rows, _unix
 from meteortut.lightcurves.geometry import fit_tracks
-from meteortut.lightcurves.reading import SITES, _require
+from meteortut.lightcurves.reading import SITES, require_columns
 from meteortut.showers import directions
 
 #: Why a trajectory is not to be trusted: the flags of :func:`triangulate`, in the order in which :func:`pair_ledger` applies them.
@@ -68,8 +68,8 @@ def triangulate(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     pair: the camera moves with the Earth, so what it sees is the motion relative to the air (to 2 % of 0.3 km/s). Positions come
     from a fit to the stars' catalogue places, which takes up refraction and leaves 0.006° of the stars' aberration in them.
     """
-    _require(table, ["station", "start", "usable", "time_s", "magnitude", "ra_deg", "dec_deg"])
-    _require(pairs, ["event", "first", "second", "station_first", "station_second", "dt_s", "night"])
+    require_columns(table, ["station", "start", "usable", "time_s", "magnitude", "ra_deg", "dec_deg"])
+    require_columns(pairs, ["event", "first", "second", "station_first", "station_second", "dt_s", "night"])
     first, second = (_rows(table, pairs[name]) for name in ("first", "second"))
     unknown = sorted(set(table.station.iloc[np.r_[first, second]]) - set(SITES))
     if unknown:
@@ -110,7 +110,7 @@ def pair_ledger(triangulated: pd.DataFrame) -> pd.DataFrame:
     ValueError
         If a column is missing.
     """
-    _require(triangulated, list(RULES))
+    require_columns(triangulated, list(RULES))
     left = pd.Series(True, index=triangulated.index)
     rows: list[tuple[str, int, int, int]] = [("all pairs", 0, 0, len(triangulated))]
     for flag, words in RULES.items():

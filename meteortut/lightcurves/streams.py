@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.lightcurves.geometry import flag_not_meteors, middle_range_km, zeniths
-from meteortut.lightcurves.reading import _require
+from meteortut.lightcurves.reading import require_columns
 from meteortut.showers import apparent_radiants, directions, read_showers, solar_longitude
 
 #: Scatter of a shower's radiant in one coordinate, degrees: between the Geminids' 0.5° and the Taurids' 3°.
@@ -145,7 +145,7 @@ def yearly_activity(assigned: pd.DataFrame, code: str) -> pd.DataFrame:
     """
     from scipy.stats import beta
 
-    _require(assigned, ["shower", "start", "solar_longitude_deg"])
+    require_columns(assigned, ["shower", "start", "solar_longitude_deg"])
     showers = read_showers().set_index("code")
     if code not in showers.index:
         raise ValueError(f"no shower {code!r}; expected one of {', '.join(showers.index)}.")

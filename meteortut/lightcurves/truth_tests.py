@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.lightcurves.features import CURVE_FEATURES, shape_features
-from meteortut.lightcurves.reading import _require
+from meteortut.lightcurves.reading import require_columns
 
 #: What tells a cut start from a whole one without looking at the shape: which camera, how bright, how long.
 BASELINE = ("station", "peak_magnitude", "duration_s")
@@ -66,7 +66,7 @@ def truncation_auc(
     -----
     The label: ``io`` of UFOAnalyzer V2 (manual, p. 53).
     """
-    _require(table, ["station", "start", "start_inside"])
+    require_columns(table, ["station", "start", "start_inside"])
     rng = np.random.default_rng(rng)
     features = shape_features(table)
     keep = features.features_ok.to_numpy()

@@ -20,7 +20,7 @@ LEAST_COS_ZENITH = 0.2
 
 
 def draw_starts(n: int, rng: np.random.Generator) -> pd.Series:
-    """Draw start times: nights by the activity of their showers and their length, then any moment of the dark hours."""
+    """Draw start times, UTC, shape (n,): nights by their length and the activity of their showers, any moment of the dark hours."""
     nights = pd.Series(pd.date_range("2013-01-01", "2015-12-31", freq="D", tz="UTC") + pd.Timedelta(hours=24))
     longitude = solar_longitude(nights)
     half_night_h = 4.9 + 2.7 * np.cos(np.radians(longitude - 270.0))  # 54° N: short in June, long in December

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from meteortut.simulate.bodies import US_1976, Bodies
+from meteortut.simulate.shared import log_uniform
 
 #: Scale height of the air near 95 km, m (US Standard Atmosphere 1976).
 SCALE_HEIGHT_M = 5800.0
@@ -177,20 +178,16 @@ def draw_bodies(
     share, sigma, density = np.array(world.materials).T
     kind = rng.choice(len(share), n, p=share / share.sum())
     eroding, flaring = rng.random(n) < world.eroding, rng.random(n) < world.flaring
-    onset = _log_uniform(world.onset_j_m2, n, rng)
+    onset = log_uniform(world.onset_j_m2, n, rng)
     flare_share = rng.uniform(*world.flare_share, (n, 2)) * flaring[:, None]
     flare_share[:, 1] *= rng.random(n) < 0.5
-    grain = np.sort(_log_uniform(world.grain_kg, 2 * n, rng).reshape(n, 2), axis=1)
-    core, flare_pa = rng.uniform(*world.core, n), _log_uniform(world.flare_pa, 2 * n, rng).reshape(n, 2)
+    grain = np.sort(log_uniform(world.grain_kg, 2 * n, rng).reshape(n, 2), axis=1)
+    core, flare_pa = rng.uniform(*world.core, n), log_uniform(world.flare_pa, 2 * n, rng).reshape(n, 2)
     first = 1.2 * onset * cos_zenith / (v**2 * h)  # kg/m³: three fifths of the way to the onset
     heights, densities = np.array(US_1976[0], float), np.log(US_1976[1])
     height = np.interp(-np.log(first), -densities, heights) + 0.02 * speed_km_s * cos_zenith * rng.random(n)
-    erosion = np.where(eroding, _log_uniform(world.erosion_s2_km2, n, rng), 0.0)
+    erosion = np.where(eroding, log_uniform(world.erosion_s2_km2, n, rng), 0.0)
     return Bodies(
         *(mass, speed_km_s, cos_zenith, density[kind], height, sigma[kind]),
         *(erosion, onset, core, flare_pa, flare_share, grain),
     )
-
-
-def _log_uniform(bounds: tuple[float, float], n: int, rng: np.random.Generator) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), n))

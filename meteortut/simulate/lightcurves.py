@@ -17,6 +17,7 @@ from meteortut.shapes import curve_label, f_parameter
 from meteortut.simulate.ablation import ablate, absolute_magnitude
 from meteortut.simulate.lightcurve_sky import LEAST_COS_ZENITH, draw_members, draw_starts, equatorial, sidereal_rad
 from meteortut.simulate.lightcurve_worlds import WORLDS, World, draw_bodies
+from meteortut.simulate.shared import choose_world
 
 FIELD_PERIOD_S = 0.02
 
@@ -70,12 +71,11 @@ def simulate_light_curves(
         raise ValueError(f"n is {n}; expected at least 1 record.")
     if not 0 <= swapped_share <= 1:
         raise ValueError(f"swapped_share is {swapped_share}; expected a share between 0 and 1.")
-    if world not in WORLDS:
-        raise ValueError(f"world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    chosen = choose_world(WORLDS, world)
     rng = np.random.default_rng(rng)
     rows: list[dict] = []
     while len(rows) < n:
-        rows += _block(int(1.5 * (n - len(rows))) + 20, WORLDS[world], swapped_share, rng)
+        rows += _block(int(1.5 * (n - len(rows))) + 20, chosen, swapped_share, rng)
     table = pd.DataFrame(rows[:n])
     table.insert(0, "id", [f"SIM{i:06d}" for i in range(n)])
     data = table[["id", "station", "start", "time_s", "magnitude", "ra_deg", "dec_deg"]].copy()

@@ -30,7 +30,7 @@ def figure_html(figure: Figure, alt: str) -> str:
         If the alt text is empty.
     """
     if not alt.strip():
-        raise ValueError("a page has no alt text; say in words what the figure shows.")
+        raise ValueError("the figure has no alt text; expected words that say what it shows.")
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=80)
     data = base64.b64encode(stream.getvalue()).decode()

@@ -89,7 +89,7 @@ def test_field_time(answer, passed, hint):
     [
         (f_parameter(TIME, CURVE), True, ""),
         (1 - f_parameter(TIME, CURVE), False, "other way round"),
-        (0.3, f_parameter(TIME, CURVE) == pytest.approx(0.3, abs=0.03), ""),
+        (0.3, False, "first and the last sample"),
         (3.0, False, "between 0 and 1"),
         (0.95, False, "Faint is"),
         ([1, 2], False, "number"),
@@ -132,7 +132,7 @@ def test_chance_share(answer, passed, hint):
         (lambda table: np.ones(len(table)), False, "the same for every record"),
         (lambda table: np.ones(3), False, "one number per row"),
         (lambda table: np.full(len(table), np.nan), False, "not finite"),
-        (7, False, "write a function"),
+        (7, False, "a function of a table is needed"),
     ],
 )
 def test_new_feature(answer, passed, hint, table):

@@ -6,17 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_fetch import DataUnavailable, fetch
 from meteortut import lightcurves
 from meteortut.lightcurves.benchmark import Lightning7
-
-
-def aop_table() -> pd.DataFrame:
-    try:
-        (path,) = fetch("aop-lightcurves")
-    except DataUnavailable as error:
-        pytest.skip(str(error))
-    return lightcurves.read_aop(path)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +59,9 @@ def test_cut_starts_need_their_label_and_enough_nights(cut_records):
         lightcurves.truncation_auc(one_night, 0)
 
 
-def test_real_cut_starts_show_in_the_light_more_than_in_camera_peak_and_length():
-    row = lightcurves.truncation_auc(aop_table(), 0, n_boot=200).loc["all"]
+def test_real_cut_starts_show_in_the_light_more_than_in_camera_peak_and_length(real_file):
+    (path,) = real_file("aop-lightcurves")
+    row = lightcurves.truncation_auc(lightcurves.read_aop(path), 0, n_boot=200).loc["all"]
     assert row.auc >= 0.78
     assert row.gain >= 0.08 and row.gain_low > 0.05
 
@@ -122,12 +114,8 @@ def test_strata_hold_like_events():
         lightcurves.duration_peak_strata(duration, peak, 0)
 
 
-def test_lightning7_beats_the_archives_baseline_on_the_public_split():
-    try:
-        paths = fetch("lightning7")
-    except DataUnavailable as error:
-        pytest.skip(str(error))
-    found = lightcurves.lightning7_benchmark(paths, 0, n_resamples=3, n_seeds=2)
+def test_lightning7_beats_the_archives_baseline_on_the_public_split(real_file):
+    found = lightcurves.lightning7_benchmark(real_file("lightning7"), 0, n_resamples=3, n_seeds=2)
     assert isinstance(found, Lightning7) and found.n_test == 73
     assert found.dtw_accuracy == pytest.approx(0.726, abs=0.001)  # as the archive has it
     assert found.accuracy > found.dtw_accuracy

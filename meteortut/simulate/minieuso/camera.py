@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from meteortut.simulate.minieuso.worlds import GTU_PER_FRAME, SIDE, TUBE, World
+from meteortut.simulate.shared import log_uniform
 
 N_TUBES = SIDE // TUBE
 #: Standard deviation of a Gaussian of FWHM 1.
@@ -199,8 +200,3 @@ def build_camera(world: World) -> Camera:
     for array in (camera.response, camera.offset, camera.hot, camera.step, camera.dwell):
         array.flags.writeable = False  # shared by all sessions of a world
     return camera
-
-
-def log_uniform(bounds: tuple[float, float], n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw n values log-uniformly between two bounds, (n,)."""
-    return np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]), n))

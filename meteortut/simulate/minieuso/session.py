@@ -15,6 +15,7 @@ from meteortut.simulate.minieuso.skies import SESSION_METEORS, SKIES, Sky
 from meteortut.simulate.minieuso.streaming import FRAMES_PER_METEOR, stream
 from meteortut.simulate.minieuso.truth import Truth
 from meteortut.simulate.minieuso.worlds import SIDE, WORLDS
+from meteortut.simulate.shared import choose_world
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +73,7 @@ def sessions(
     unknown = [name for name in wanted if name not in SESSION_METEORS]
     if unknown:
         raise ValueError(f"names has {unknown}; expected some of {', '.join(map(str, SESSION_METEORS))}.")
-    if world not in WORLDS:
-        raise ValueError(f"world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    choose_world(WORLDS, world)
     least = FRAMES_PER_METEOR * max((SESSION_METEORS[name] for name in wanted), default=0)
     if n_frames < max(least, 1):
         raise ValueError(

@@ -11,6 +11,7 @@ from meteortut.simulate.minieuso.camera import noise
 from meteortut.simulate.minieuso.skies import SKIES, Sky
 from meteortut.simulate.minieuso.truth import Truth, draw_truth
 from meteortut.simulate.minieuso.worlds import SIDE, WORLDS
+from meteortut.simulate.shared import choose_world
 
 #: Each stretch of this many frames has a generator of its own, so that frames do not depend on how they are cut into blocks.
 NOISE_FRAMES = 64
@@ -127,7 +128,6 @@ def _check(n_frames: int, n_meteors: int, world: str, block: int) -> None:
             f"n_meteors is {n_meteors}; expected 0 to {n_frames // FRAMES_PER_METEOR} in {n_frames} frames "
             f"(at most one in {FRAMES_PER_METEOR}). Simulate more frames."
         )
-    if world not in WORLDS:
-        raise ValueError(f"world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    choose_world(WORLDS, world)
     if block < NOISE_FRAMES or block % NOISE_FRAMES:
         raise ValueError(f"block is {block}; expected a positive multiple of {NOISE_FRAMES} frames.")

@@ -21,6 +21,7 @@ from meteortut.simulate.scmos.labels import FRAMES_PER_SET, KINDS, LABELLED, SET
 from meteortut.simulate.scmos.scene import draw_scene, expose
 from meteortut.simulate.scmos.schedule import plan, share_out
 from meteortut.simulate.scmos.worlds import WORLDS, World
+from meteortut.simulate.shared import choose_world
 
 #: The shorter side of a frame, pixels, is at least this.
 LEAST_SIZE = 64
@@ -111,17 +112,16 @@ def simulate_frames(
         do not fit.
     """
     n_frames, shape = _checked_size(n_frames, shape)
-    if world not in WORLDS:
-        raise ValueError(f"world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    chosen = choose_world(WORLDS, world)
     if counts is not None:
         counts = _checked_counts(counts, n_frames)
     rng = np.random.default_rng(rng)
     doubles = 0
     if counts is None:
-        shares, doubled = share_out(WORLDS[world], SETS, n_frames, rng)
+        shares, doubled = share_out(chosen, SETS, n_frames, rng)
         drawn = int(rng.integers(SETS))
         counts, doubles = shares[drawn], int(doubled[drawn])
-    return _simulate(n_frames, shape, counts, doubles, WORLDS[world], rng)
+    return _simulate(n_frames, shape, counts, doubles, chosen, rng)
 
 
 def data_sets(
@@ -161,11 +161,10 @@ def data_sets(
     n_frames, shape = _checked_size(n_frames, shape)
     if n_sets != int(n_sets) or n_sets < 1:
         raise ValueError(f"n_sets is {n_sets}; expected at least 1 data set.")
-    if world not in WORLDS:
-        raise ValueError(f"world is {world!r}; expected one of {', '.join(WORLDS)}.")
+    chosen = choose_world(WORLDS, world)
     if unseen and n_frames < len(KINDS) - len(LABELLED):
         raise ValueError(f"n_frames is {n_frames}; expected at least 4 with unseen=True, one of each kind.")
-    return _data_sets(np.random.default_rng(rng), int(n_sets), n_frames, WORLDS[world], shape, unseen)
+    return _data_sets(np.random.default_rng(rng), int(n_sets), n_frames, chosen, shape, unseen)
 
 
 def _data_sets(

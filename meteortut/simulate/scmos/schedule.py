@@ -241,7 +241,7 @@ def _obstacle(mask: np.ndarray, world: World, rng: np.random.Generator) -> np.nd
 
 
 def wander(n: int, scale: float, memory: float, rng: np.random.Generator) -> np.ndarray:
-    """Scatter about zero whose neighbours are correlated: n values of standard deviation `scale`, correlation `memory`."""
+    """Scatter about zero whose neighbours are correlated: shape (n,), standard deviation `scale`, correlation `memory`."""
     steps = rng.normal(size=n)
     for i in range(1, n):
         steps[i] = memory * steps[i - 1] + np.sqrt(1 - memory**2) * steps[i]

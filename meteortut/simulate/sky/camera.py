@@ -144,7 +144,7 @@ def codec_noise(shape: tuple[int, int], block_px: int, share: float, rng: np.ran
 
 
 def two_scales(shape: tuple[int, int], coarse_share: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw noise with a share of its variance smooth over three pixels, the rest nearly white; standard deviation 1, float32."""
+    """Draw noise, a share of its variance smooth over three pixels, the rest nearly white; of the shape, float32, deviation 1."""
     fine = smoothed(rng.standard_normal(shape, dtype=np.float32), 0.1)
     coarse = smoothed(smoothed(rng.standard_normal(shape, dtype=np.float32), 0.33), 0.33)
     noise = np.sqrt(1 - coarse_share) * fine / fine.std() + np.sqrt(coarse_share) * coarse / coarse.std()
@@ -161,7 +161,7 @@ def _cosines(block_px: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def smoothed(image: np.ndarray, give: float) -> np.ndarray:
-    """Let each pixel give the share ``give`` to each neighbour, along rows and then along columns."""
+    """Let each pixel give the share ``give`` to each neighbour, along rows and then along columns; the image's shape and unit."""
     weights = [give, 1 - 2 * give, give]
     return convolve1d(convolve1d(image, weights, axis=0), weights, axis=1)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from meteortut.simulate.shared import choose_world
 from meteortut.simulate.sky.camera import Camera, draw_camera
 from meteortut.simulate.sky.exposures import (
     COLUMNS,
@@ -101,7 +102,7 @@ def simulate_sky(
         raise ValueError(f"n is {n}; expected at least 1 tile.")
     if not 0 <= meteor_share <= 1:
         raise ValueError(f"meteor_share is {meteor_share}; expected a share between 0 and 1.")
-    chosen = _world(world)
+    chosen = choose_world(WORLDS, world)
     _check_shape((size, size))
     rng = np.random.default_rng(rng)
     images, rows = np.empty((n, size, size), np.uint8), []
@@ -141,7 +142,7 @@ def simulate_frame(
     """
     if n_meteors < 0:
         raise ValueError(f"n_meteors is {n_meteors}; expected 0 or more.")
-    chosen = _world(world)
+    chosen = choose_world(WORLDS, world)
     _check_shape(shape)
     rng = np.random.default_rng(rng)
     camera = draw_camera(chosen, rng)
@@ -163,12 +164,6 @@ def simulate_frame(
     return Frame(plane, frames, *mean_planes(camera, scene, drawn, noise, rng), truth, contents)
 
 
-def _world(name: str) -> World:
-    if name not in WORLDS:
-        raise ValueError(f"world is {name!r}; expected one of {', '.join(WORLDS)}.")
-    return WORLDS[name]
-
-
 def _check_shape(shape: tuple[int, int]) -> None:
     if len(shape) != 2 or min(shape) < LEAST_SIDE:
         raise ValueError(f"An image of {shape} pixels is asked for; expected two sides of at least {LEAST_SIDE} each.")
@@ -177,12 +172,12 @@ def _check_shape(shape: tuple[int, int]) -> None:
 def _tile(world: World, size: int, with_meteor: bool, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
     """One tile and its row of truth."""
     camera, shape = draw_camera(world, rng), (size, size)
-    origin = tuple(int(rng.integers(max(1, full - size + 1))) for full in FRAME_SHAPE)
+    y, x = (int(rng.integers(max(1, full - size + 1))) for full in FRAME_SHAPE)
+    where = (y, x)
     contents = {name: bool(rng.random() < getattr(world, name)) for name in CONTENTS}
-    scene = draw_scene(world, camera, shape, (origin[0], origin[1]), contents, rng)
+    scene = draw_scene(world, camera, shape, where, contents, rng)
     kinds = ["meteor"] * with_meteor
     kinds += ["satellite"] * (rng.random() < world.satellites) + ["aircraft"] * (rng.random() < world.aircraft)
-    where = (origin[0], origin[1])
     tracks = [t for kind in kinds for t in _tracks(kind, world, camera, scene.mean, where, FRAME_SHAPE[0], rng)]
     drawn = [draw_light(track, shape, where, FRAME_SHAPE[0], camera) for track in tracks]
     image, _ = maximum_plane(camera, scene, drawn, draw_noise(camera, scene.mean, rng, single=bool(tracks)))

@@ -94,7 +94,7 @@ def sky_background(camera: Camera, shape: tuple[int, int], origin: tuple[int, in
 
 
 def moonlight(camera: Camera, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A disc far beyond saturation and its halo, somewhere in the image or a little outside; counts."""
+    """A disc far beyond saturation and its halo, somewhere in the image or a little outside; counts, of the image's shape."""
     y0, x0 = (rng.uniform(-0.2, 1.2) * side for side in shape)
     y, x = np.ogrid[: shape[0], : shape[1]]
     radius = np.hypot(y - y0, x - x0) / camera.moon_px
@@ -105,7 +105,7 @@ def moonlight(camera: Camera, shape: tuple[int, int], rng: np.random.Generator) 
 def drifting_clouds(
     camera: Camera, shape: tuple[int, int], rng: np.random.Generator
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """Clouds that drift: their (greatest, mean, least) thickness from 0 to 1, and the frame of the greatest."""
+    """Clouds that drift: their (greatest, mean, least) thickness, 0 to 1, and the frame of the greatest; of the image's shape."""
     angle = rng.uniform(0, 2 * np.pi)
     steps = np.linspace(0, 1, CLOUD_STEPS) * camera.cloud_drift_px
     rows, columns = (np.round(steps * np.abs(part)).astype(int) for part in (np.sin(angle), np.cos(angle)))
@@ -162,7 +162,7 @@ def hot_pixels(camera: Camera, shape: tuple[int, int], rng: np.random.Generator)
 
 
 def silhouette(camera: Camera, shape: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Trees, a roof or a mast before the sky: what is open (0 to 1), and the light of the rest, counts."""
+    """Trees, a roof or a mast before the sky: what is open (0 to 1), and the light of the rest, counts; of the image's shape."""
     side = rng.choice(["bottom", "left", "right"], p=[0.6, 0.2, 0.2])
     height, width = shape if side == "bottom" else shape[::-1]
     up, x = np.arange(height)[::-1, None], np.arange(width)

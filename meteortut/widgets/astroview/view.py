@@ -66,7 +66,7 @@ class AstroView(ipywidgets.VBox):
         self.scores = inputs.check_scores(scores, self.features, n)
         self.frames, self._file, self._here = frames, LabelFile(labels), set(self.names)
         self._image: np.ndarray | None = None
-        self._seen, self._said, self._busy = "", "", False
+        self._seen, self._busy = "", False
         self.controls = make_controls(n, self.features.columns.tolist(), self.scores)
         super().__init__(children=arrange(self.controls))
         self.add_class("astroview")
