@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from meteortut.metrics import exact_interval
-
 from data_fetch.readers import read_ts
+from meteortut.metrics import exact_interval
 
 #: Strengths of the ridge that cross-validation chooses from, as in Dempster et al. 2021.
 RIDGE_ALPHAS = np.logspace(-3, 3, 10)
