@@ -14,7 +14,7 @@ from meteortut.previewer.features import (
     tabulate,
 )
 from meteortut.previewer.learning_curve import labels_needed, learning_curve
-from meteortut.previewer.naming import context_features, name_frames, preview, shipped_classifier, shipped_features
+from meteortut.previewer.naming import name_frames, preview, shipped_classifier, shipped_features
 from meteortut.previewer.novelty import learn_normal
 from meteortut.previewer.significance import published_table_1, welch_table
 from meteortut.previewer.trails import Trail, find_trail
@@ -29,7 +29,6 @@ __all__ = [
     "Measurement",
     "Trail",
     "cluster_outliers",
-    "context_features",
     "describe",
     "extract_features",
     "find_trail",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from meteortut.previewer.field import FOLLOWED_STARS, Scene, _match
+from meteortut.previewer.field import FOLLOWED_STARS, Scene, match_stars
 
 #: Share of a data set's frames, those with most stars on the evenest background, that serve as its clear sky; chosen: few data
 #: sets have no clear tenth.
@@ -19,8 +19,8 @@ LOST = 0.5
 CELL_SIGMA = 0.15
 
 
-def clear_frames(n_stars: np.ndarray, structure: np.ndarray) -> np.ndarray:
-    """Choose the frames of a data set that show its sky best: many stars on an even background.
+def clear_first(n_stars: np.ndarray, structure: np.ndarray) -> np.ndarray:
+    """Order the frames of a data set by how well they show its sky: many stars on an even background.
 
     Parameters
     ----------
@@ -31,14 +31,29 @@ def clear_frames(n_stars: np.ndarray, structure: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of int
-        Indices of the tenth (at least one) with the least sum of both ranks.
+    ndarray of shape (n_frames,) int
+        Indices, the least sum of both ranks first.
     """
     from scipy.stats import rankdata  # looks for array frameworks when it is imported
 
-    n_chosen = max(1, round(CLEAR_SHARE * len(n_stars)))
     rank = rankdata(-np.asarray(n_stars)) + rankdata(structure)
-    return np.sort(np.argsort(rank, kind="stable")[:n_chosen])
+    return np.argsort(rank, kind="stable")
+
+
+def clear_frames(n_stars: np.ndarray, structure: np.ndarray) -> np.ndarray:
+    """Choose the clearest tenth (at least one) of the frames of a data set.
+
+    Parameters
+    ----------
+    n_stars, structure : ndarray of shape (n_frames,)
+        As :func:`clear_first` takes them.
+
+    Returns
+    -------
+    ndarray of int
+        Indices, rising.
+    """
+    return np.sort(clear_first(n_stars, structure)[: max(1, round(CLEAR_SHARE * len(n_stars)))])
 
 
 def backdrop_features(scenes: Sequence[Scene], n_stars: np.ndarray, structure: np.ndarray) -> dict[str, np.ndarray]:
@@ -98,7 +113,7 @@ def _light(scenes: Sequence[Scene], clear: np.ndarray) -> np.ndarray:
     """Light that the reference stars keep, at most 1.5; shape (n_frames, n_reference_stars)."""
     stars = scenes[int(clear[np.argmax([len(scenes[i].stars) for i in clear])])].stars
     reference = stars[: min(FOLLOWED_STARS, max(LEAST_FOLLOWED, len(stars) // 2))]
-    flux = np.array([_match(reference, scene.stars)[1] for scene in scenes]).reshape(len(scenes), len(reference))
+    flux = np.array([match_stars(reference, scene.stars)[1] for scene in scenes]).reshape(len(scenes), len(reference))
     usual = np.nanmedian(np.vstack([flux[clear], reference[:, 2]]), axis=0)
     return np.clip(np.nan_to_num(flux / usual), 0, 1.5)
 

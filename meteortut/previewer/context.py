@@ -27,10 +27,11 @@ AGAINST_CLEAR = (
 )
 #: Counts: compared likewise, in standard deviations of a Poisson count.
 COUNTS = ("num_blobs", "num_stars")
-#: Compared with the data set already, by `field.field_features` and `backdrop.backdrop_features`: (feature, scale).
+#: Compared with the data set already, by `field.field_features`, `backdrop.backdrop_features` and
+#: `recurring.seen_without_field`: (feature, scale).
 OF_THE_FIELD = {
     **dict.fromkeys(("transmission", "stars_lost", "light_of_clearest", "light_spread", "staying"), "as it is"),
-    **dict.fromkeys(("edge_changed_percent", "changed_percent", "dark_percent", "bright_percent"), "log"),
+    **dict.fromkeys(("edge_changed_percent", "changed_percent", "dark_percent", "bright_percent", "strange_px"), "log"),
 }
 #: Columns of `describe` that one frame alone has.
 ALONE = (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from meteortut.previewer.backdrop import backdrop_features
 from meteortut.previewer.background import measure_sky
 from meteortut.previewer.blobs import blob_features, find_blobs
 from meteortut.previewer.elongation import autocorrelation_features, star_features
@@ -16,9 +17,10 @@ from meteortut.previewer.field import Scene, field_features, scene_of
 from meteortut.previewer.focus import focus_features
 from meteortut.previewer.frames import Frames, iter_frames
 from meteortut.previewer.histogram import histogram_features
+from meteortut.previewer.recurring import LEAST_CONTEXT, Recurring, field_of, seen_alone, seen_without_field
 from meteortut.previewer.statistics import sky_statistics
 from meteortut.previewer.streaks import streak_features
-from meteortut.previewer.trails import trail_features
+from meteortut.previewer.trails import Reduced, reduce_frame
 
 #: The 15 features of the report's Table 1.
 TABLE_1 = (
@@ -35,6 +37,10 @@ TABLE_1 = (
     *("relative_blob_centroid_distance", "relative_masked_mean", "relative_num_blobs", "relative_shannon_entropy"),
     *("streak_pixels_percent", "var_laplace", "var_sobel"),
 )
+#: Features by which the clearest frames of a data set are chosen.
+CLEARNESS = ("num_stars", "background_structure")
+#: So many frames of a data set at most are searched for trails together; chosen: the report's data set.
+BLOCK_FRAMES = 100
 #: Features that are also given relative to the data set: name of the relative one without "relative_" → name of the feature.
 RELATIVE = {
     "blob_centroid_distance": "blob_centroid_distance",
@@ -59,13 +65,16 @@ class Measurement:
     Attributes
     ----------
     features : dict of str to float
-        What can be said of the frame alone.
+        What can be said of the frame alone, but for trails: `tabulate` searches for them.
     scene : Scene
         What is kept for the comparison with the other frames of its data set.
+    reduced : Reduced
+        What is kept for the search for trails until a hundred frames of the data set are there.
     """
 
     features: dict[str, float]
     scene: Scene
+    reduced: Reduced
 
 
 def extract_features(frames: Frames, dataset: Iterable[Hashable] | None = None) -> pd.DataFrame:
@@ -152,8 +161,8 @@ def _measure(image: np.ndarray, valid: np.ndarray | None) -> Measurement:
     features |= sky_statistics(sky)
     blobs = find_blobs(sky)
     features |= blob_features(blobs, image.shape) | streak_features(blobs, n_valid) | star_features(blobs)
-    features |= autocorrelation_features(sky.z) | trail_features(sky.z, blobs)
-    return Measurement(features, scene_of(sky, blobs))
+    features |= autocorrelation_features(sky.z)
+    return Measurement(features, scene_of(sky, blobs), reduce_frame(sky.z, blobs, features["star_fwhm_px"]))
 
 
 def tabulate(measurements: Iterable[Measurement], dataset: Sequence[Hashable] | None = None) -> pd.DataFrame:
@@ -175,22 +184,50 @@ def tabulate(measurements: Iterable[Measurement], dataset: Sequence[Hashable] | 
     ValueError
         No measurement, or another number of labels.
     """
-    rows: list[dict[str, float]] = []
-    scenes: list[Scene] = []
-    for one in measurements:
-        rows.append(one.features)
-        scenes.append(one.scene)
+    labels = None if dataset is None else list(dataset)
+    rows: dict[int, dict[str, float]] = {}
+    scenes: dict[int, Scene] = {}
+    known: dict[Hashable, Recurring | None] = {}
+    for label, block in _blocks(measurements, labels):
+        found, known[label] = _search(list(block.values()), known.get(label))
+        rows |= {i: one.features | found[k] for k, (i, one) in enumerate(block.items())}
+        scenes |= {i: one.scene for i, one in block.items()}
     if not rows:
         raise ValueError("measurements holds no frame; expected at least one.")
-    if dataset is not None and len(dataset) != len(rows):
-        raise ValueError(f"dataset has {len(dataset)} labels; expected one for each of the {len(rows)} frames.")
-    table = pd.DataFrame(rows)
-    groups = np.zeros(len(rows), int) if dataset is None else pd.factorize(pd.Series(list(dataset), dtype=object))[0]
+    if labels is not None and len(labels) != len(rows):
+        raise ValueError(f"dataset has {len(labels)} labels; expected one for each of the {len(rows)} frames.")
+    table = pd.DataFrame([rows[i] for i in range(len(rows))])
+    groups = np.zeros(len(rows), int) if labels is None else pd.factorize(pd.Series(labels, dtype=object))[0]
     parts = []
     for number in np.unique(groups):
         here = np.flatnonzero(groups == number)
-        parts.append(pd.DataFrame(field_features([scenes[i] for i in here]), index=here))
+        own = [scenes[i] for i in here]
+        stars, structure = (table[name].to_numpy()[here] for name in CLEARNESS)
+        parts.append(pd.DataFrame(field_features(own) | backdrop_features(own, stars, structure), index=here))
     return pd.concat([table, pd.concat(parts).sort_index(), _relative(table, groups)], axis=1)
+
+
+def _blocks(
+    measurements: Iterable[Measurement], labels: Sequence[Hashable] | None
+) -> Iterator[tuple[Hashable, dict[int, Measurement]]]:
+    """Give label and frames, by their number, of up to `BLOCK_FRAMES` frames of one data set at a time."""
+    waiting: dict[Hashable, dict[int, Measurement]] = {}
+    for i, one in enumerate(measurements):
+        label = labels[i] if labels is not None and i < len(labels) else None
+        block = waiting.setdefault(label, {})
+        block[i] = one
+        if len(block) == BLOCK_FRAMES:
+            yield label, waiting.pop(label)
+    yield from waiting.items()
+
+
+def _search(block: list[Measurement], known: Recurring | None) -> tuple[list[dict[str, float]], Recurring | None]:
+    """Search frames of a data set for trails; and its field, which serves for the frames that follow if they are too few."""
+    frames, stars = [one.reduced for one in block], [one.scene.stars for one in block]
+    if len(block) >= LEAST_CONTEXT:
+        clearness = (np.array([one.features[name] for one in block]) for name in CLEARNESS)
+        known = field_of(frames, stars, *clearness)
+    return seen_alone(frames) if known is None else seen_without_field(frames, stars, known), known
 
 
 def _relative(table: pd.DataFrame, groups: np.ndarray) -> pd.DataFrame:

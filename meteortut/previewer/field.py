@@ -91,7 +91,7 @@ def _star_features(scenes: Sequence[Scene]) -> dict[str, np.ndarray]:
         return {"transmission": np.ones(len(scenes)), "field_shift_px": shift}
     flux = np.full((len(scenes), len(reference)), np.nan)
     for i, scene in enumerate(scenes):
-        moved, flux[i] = _match(reference, scene.stars)
+        moved, flux[i] = match_stars(reference, scene.stars)
         shift[i] = np.hypot(*moved)
     found = np.isfinite(flux)
     clear = np.array([np.percentile(column[known], 75) for column, known in zip(flux.T, found.T, strict=True)])
@@ -99,8 +99,21 @@ def _star_features(scenes: Sequence[Scene]) -> dict[str, np.ndarray]:
     return {"transmission": np.median(ratio, axis=1), "field_shift_px": shift}
 
 
-def _match(reference: np.ndarray, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shift of the stars against the reference, (y, x) pixels, and the flux of each reference star, NaN when not found."""
+def match_stars(reference: np.ndarray, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find stars again in another frame.
+
+    Parameters
+    ----------
+    reference, stars : ndarray of shape (n, 3)
+        As `Scene` has them.
+
+    Returns
+    -------
+    shift : ndarray of shape (2,), pixels (y, x)
+        Of the stars against the reference; NaN without three common stars.
+    flux : ndarray of shape (n_reference,), counts
+        Of each star of the reference, NaN when it is not found.
+    """
     flux = np.full(len(reference), np.nan)
     if not len(stars):
         return np.full(2, np.nan), flux

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from meteortut.previewer.backdrop import CLEAR_SHARE, backdrop_features
 from meteortut.previewer.classifier import KINDS, Classifier
 from meteortut.previewer.context import describe
-from meteortut.previewer.features import Measurement, iter_measurements, tabulate
+from meteortut.previewer.features import iter_measurements, tabulate
 from meteortut.previewer.frames import Frames
+from meteortut.previewer.recurring import LEAST_CONTEXT
 
 #: The weights, and what was measured with them (made by ``tools/train_previewer.py``).
 WEIGHTS = Path(__file__).parent.parent / "weights" / "previewer.json"
 #: Features and labels of the first world's data sets, for the chapter (made by the same).
 FEATURES = WEIGHTS.with_name("previewer_features.csv.gz")
-#: Fewer frames than this have no clear tenth to be compared with: each is judged alone.
-LEAST_CONTEXT = round(1 / CLEAR_SHARE)
 
 
 def preview(frames: Frames) -> pd.DataFrame:
@@ -47,44 +46,13 @@ def preview(frames: Frames) -> pd.DataFrame:
     ValueError, TypeError
         As `extract_features`: before any work, but for what a lazy iterable only shows when it is read.
     """
-    measurements = list(iter_measurements(frames))
-    if len(measurements) >= LEAST_CONTEXT:
-        return name_frames(context_features(measurements), shipped_classifier("together"))
-    alone = pd.concat([context_features([one]) for one in measurements], ignore_index=True)
+    measured = iter_measurements(frames)
+    few = list(islice(measured, LEAST_CONTEXT))
+    if len(few) == LEAST_CONTEXT:
+        return name_frames(tabulate(chain(few, measured)))
+    alone = tabulate(few, range(len(few)))
     named = name_frames(alone, shipped_classifier("alone"), range(len(alone)))
     return named.reindex(columns=[*named.columns[:3], *(f"p_{kind}" for kind in KINDS)])
-
-
-def context_features(measurements: Iterable[Measurement], dataset: Sequence[Hashable] | None = None) -> pd.DataFrame:
-    """Make the table that :func:`meteortut.previewer.describe` takes: all features of `extract_features`, and the backdrop's.
-
-    Parameters
-    ----------
-    measurements : iterable of n_frames Measurement
-        The frames of each data set in order of time.
-    dataset : sequence of n_frames labels, optional
-        None: all frames are of one data set.
-
-    Returns
-    -------
-    DataFrame, a row per frame
-        Further columns: those of `backdrop.backdrop_features`.
-
-    Raises
-    ------
-    ValueError
-        As `tabulate`.
-    """
-    measured = list(measurements)
-    table = tabulate(measured, dataset)
-    groups = np.zeros(len(table), int) if dataset is None else pd.factorize(pd.Series(list(dataset), dtype=object))[0]
-    parts = []
-    for number in np.unique(groups):
-        here = np.flatnonzero(groups == number)
-        stars, structure = (table[name].to_numpy()[here] for name in ("num_stars", "background_structure"))
-        compared = backdrop_features([measured[i].scene for i in here], stars, structure)
-        parts.append(pd.DataFrame(compared, index=here))
-    return table.join(pd.concat(parts).sort_index())
 
 
 def name_frames(
@@ -95,7 +63,7 @@ def name_frames(
     Parameters
     ----------
     features : DataFrame, a row per frame
-        As from :func:`context_features`.
+        As from :func:`meteortut.previewer.extract_features`.
     model : Classifier, optional
         The shipped one for frames of a data set by default.
     dataset : iterable of n_frames labels, optional
@@ -168,7 +136,8 @@ def shipped_features() -> pd.DataFrame:
     Returns
     -------
     DataFrame, a row per frame
-        The columns of :func:`context_features` to four digits; ``dataset``, "set-01" to "set-30" and "unseen-01" to "unseen-06"; a
+        The columns of :func:`meteortut.previewer.extract_features` to four digits; ``dataset``, "set-01" to "set-30" and
+        "unseen-01" to "unseen-06"; a
         boolean column for each of :data:`meteortut.simulate.scmos.KINDS`.
     """
     return pd.read_csv(FEATURES)

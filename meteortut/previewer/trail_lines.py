@@ -26,8 +26,6 @@ class Line:
         Its sum over the scatter of the sums of its direction.
     noise : float
         That scatter over what white noise gives.
-    width : int, pixels
-        1 or 3.
     turn : (bool, bool)
         See `radon.TURNS`.
     rows : int, pixels
@@ -38,7 +36,6 @@ class Line:
 
     snr: float
     noise: float
-    width: int
     turn: tuple[bool, bool]
     rows: int
     start: float
@@ -46,18 +43,19 @@ class Line:
 
 
 def best_lines(image: np.ndarray) -> Iterator[Line]:
-    """Give the best line of each octant, segment height and width.
+    """Give the best line of each octant and segment height.
 
     Parameters
     ----------
-    image : ndarray of shape (height, width) float32, standard deviations
-        Mean 0; pixels that do not count are 0.
+    image : ndarray of shape (height, width) float32
+        Mean 0 and scatter 1 of the sums over the root of their length, as `trails.searched` has it; pixels that do not count
+        are 0.
 
     Yields
     ------
     Line
-        Segments of 32, 64, … rows, one and three pixels wide, of which half or more is inside the frame. Those within a pixel of a
-        row or a column are the sensor's and left out.
+        Segments of 32, 64, … rows, of which half or more is inside the frame. Those within a pixel of a row or a column are the
+        sensor's and left out.
     """
     for turn in TURNS:
         view = turned(image, turn)
@@ -65,16 +63,13 @@ def best_lines(image: np.ndarray) -> Iterator[Line]:
         for sums, root in zip(line_sums(view, LEAST_ROWS), roots(view.shape, LEAST_ROWS), strict=True):
             ratio = sums * root
             noise = _scatter(ratio)
-            for width in (1, 3):
-                if width == 3:  # neighbouring lines have nearly the same number of pixels
-                    ratio = ratio[:, :, :-2] + ratio[:, :, 1:-1] + ratio[:, :, 2:]
-                best = ratio.max(axis=(0, 2)) / (noise * np.float32(np.sqrt(width)))
-                shift = 2 + int(best[2:].argmax())
-                strip, column = np.unravel_index(ratio[:, shift].argmax(), (ratio.shape[0], ratio.shape[2]))
-                n = sums.shape[1]
-                slope = shift / (n - 1)
-                start = float(column) + width // 2 - n * sums.shape[0] - slope * float(strip) * n
-                yield Line(float(best[shift]), float(noise[shift]), width, turn, n, start, slope)
+            best = ratio.max(axis=(0, 2)) / noise
+            shift = 2 + int(best[2:].argmax())
+            strip, column = np.unravel_index(ratio[:, shift].argmax(), (ratio.shape[0], ratio.shape[2]))
+            n = sums.shape[1]
+            slope = shift / (n - 1)
+            start = float(column) - n * sums.shape[0] - slope * float(strip) * n
+            yield Line(float(best[shift]), float(noise[shift]), turn, n, start, slope)
 
 
 def _scatter(ratio: np.ndarray) -> np.ndarray:

@@ -13,51 +13,68 @@ from meteortut.previewer.trail_lines import Line
 LEAST_STRETCH = 48
 #: How far the mean of the lower two thirds of a normal distribution is below its mean, standard deviations.
 DIM_BIAS = 0.5454
+#: Width of a line in a frame that is not smoothed, binned pixels; chosen: about that of a star.
+EVEN_WIDTH_PX = 3
 #: Columns either side of a line: its neighbourhood, binned pixels; chosen.
 SIDE_PX = (5, 11)
 #: Fewest pieces of the neighbourhood that tell its scatter; chosen.
 MIN_AROUND = 12
 
 
-def measure_line(image: np.ndarray, line: Line) -> tuple[float, np.ndarray]:
+def measure_line(image: np.ndarray, line: Line, evenly: bool) -> tuple[float, np.ndarray]:
     """Follow a line through the whole frame, find where along it the trail lies, and measure it there.
 
     Parameters
     ----------
-    image : ndarray of shape (height, width) float32, standard deviations
-        Masked pixels are NaN.
+    image : ndarray of shape (height, width) float32
+        Evenly: the frame in standard deviations, masked pixels NaN. Else: the smoothed frame in which the line was found.
     line : Line
+    evenly : bool
+        Whether stars may be left in the frame, so that only a line as bright throughout as a trail counts.
 
     Returns
     -------
     snr : float
-        0 for a line of which less than half is known or less than 48 rows are inside the frame.
+        0 for a line of which less than half is known or less than 24 rows (evenly: 48) are inside the frame.
     ends : ndarray of shape (2, 2), pixels
         (y, x) of both ends; NaN if nothing was measured.
 
     Notes
     -----
     In pieces of four rows (a 32nd of longer segments). The stretch is the one with the largest sum over the root of its length, at
-    least half as long as the segment that was found. Its SNR: mean brightness of the
-    dimmer two thirds of the pieces, plus what noise takes from such a mean, above the background and above either side; times
-    the root of the number of pixels; over the noise of the direction, and over the scatter of the pieces beside the line where
-    that is more than white noise: among crowded stars any line finds some.
+    least half as long as the segment that was found. Its SNR: mean brightness of the pieces, above the background and above
+    either side; times the root of the number of pixels; over the noise of the direction.
+    Evenly: three columns wide, the noise not under that of white noise; of the dimmer two thirds of the pieces, plus what noise
+    takes from such a mean; and also over the scatter of the pieces beside the line where that is more than white noise: among
+    crowded stars any line finds some.
     """
     view = turned(image, line.turn)
     y = np.arange(view.shape[0])
     x = line.start + line.slope * y
     inside = (x >= 0) & (x <= view.shape[1] - 1)
-    piece = max(4, line.rows // 32)
+    piece, least = max(4, line.rows // 32), LEAST_STRETCH if evenly else LEAST_STRETCH // 2
     n = int(np.count_nonzero(inside)) // piece
-    if n * piece < LEAST_STRETCH:
+    if n * piece < least:
         return 0.0, np.full((2, 2), np.nan)
     y, x = y[inside][: n * piece], x[inside][: n * piece]
-    core, left, right, n_core = _profile(view, y, x, line.width, piece)
-    first, last = _best_stretch(np.nan_to_num(core), min(max(LEAST_STRETCH, line.rows // 2) // piece, n))
-    stretch = slice(first, last)
-    snr = _evenly(core[stretch], (left[stretch], right[stretch]), n_core[stretch], line.width) / line.noise
+    width = EVEN_WIDTH_PX if evenly else 1
+    core, left, right, n_core = _profile(view, y, x, width, piece)
+    first, last = _best_stretch(np.nan_to_num(core), min(max(least, line.rows // 2) // piece, n))
+    part = slice(first, last)
+    brightness, noise = (_evenly, max(line.noise, 1.0)) if evenly else (_matched, line.noise)
+    snr = brightness(core[part], (left[part], right[part]), n_core[part], width) / noise
     tips = [first * piece, last * piece - 1]
     return snr, np.stack(unturned(y[tips].astype(float), x[tips], image.shape, line.turn), axis=1)
+
+
+def _matched(core: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_core: np.ndarray, width: int) -> float:
+    """SNR of a line in a frame without stars; 0 if it is dark, or less than half known."""
+    known = n_core > 0
+    if np.count_nonzero(known) < len(core) / 2:
+        return 0.0
+    weight = n_core[known] / n_core.sum()
+    above = [float(weight @ (core - np.nan_to_num(side))[known]) for side in (np.zeros(len(core)), *sides)]
+    return max(min(above), 0.0) * float(np.sqrt(n_core.sum()))
 
 
 def _evenly(core: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_core: np.ndarray, width: int) -> float:

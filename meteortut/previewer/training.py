@@ -11,6 +11,8 @@ from meteortut.previewer.classifier import KINDS, Classifier
 
 #: Hidden units of a network, its penalty on the weights (L2), passes over the frames; chosen.
 HIDDEN, PENALTY, EPOCHS = 24, 1.0, 80
+#: Fewest steps of the optimiser, of up to 200 frames each: a few frames are passed over more often; chosen.
+LEAST_STEPS, BATCH_FRAMES = 1600, 200
 #: Networks, from other random beginnings, whose logits are averaged; chosen.
 N_NETWORKS = 3
 #: Folds, by data set, whose predictions set the thresholds; chosen.
@@ -110,7 +112,8 @@ def _network(inputs: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndar
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
-    model = MLPClassifier((HIDDEN,), alpha=PENALTY, max_iter=EPOCHS, random_state=seed)
+    passes = max(EPOCHS, -(-LEAST_STEPS // -(-len(inputs) // BATCH_FRAMES)))
+    model = MLPClassifier((HIDDEN,), alpha=PENALTY, max_iter=passes, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped on purpose
         model.fit(inputs, labels)

@@ -16,10 +16,9 @@ from meteortut.previewer.classifier import KINDS, Classifier
 from meteortut.previewer.clustering import ELEVEN, PUBLISHED, cluster_outliers, isolation_outliers, knee, standardise
 from meteortut.previewer.context import ALONE, describe
 from meteortut.previewer.evaluation import score_kinds
-from meteortut.previewer.features import iter_measurements
+from meteortut.previewer.features import iter_measurements, tabulate
 from meteortut.previewer.field import Scene
 from meteortut.previewer.learning_curve import labels_needed, learning_curve
-from meteortut.previewer.naming import context_features
 from meteortut.previewer.novelty import learn_normal
 from meteortut.previewer.significance import published_table_1, welch_table
 from meteortut.previewer.training import best_threshold, fit, out_of_fold, train
@@ -31,7 +30,7 @@ def world():
     """Features, truth and data sets of a small first world."""
     features, truth = [], []
     for one in data_sets(3, n_sets=6, n_frames=30, shape=(128, 128)):
-        features.append(context_features(iter_measurements(one.frames)).assign(dataset=one.name))
+        features.append(tabulate(iter_measurements(one.frames)).assign(dataset=one.name))
         truth.append(one.truth)
     return pd.concat(features, ignore_index=True), pd.concat(truth, ignore_index=True)
 
@@ -226,7 +225,7 @@ def test_a_data_set_is_described_without_the_others(world, described):
 
 def test_what_is_described_does_not_depend_on_the_gain(world):
     frames = next(iter(data_sets(1, n_sets=1, n_frames=12, shape=(96, 96)))).frames.astype(np.float32)
-    one, other = (describe(context_features(iter_measurements(frames * gain))) for gain in (1, 4))
+    one, other = (describe(tabulate(iter_measurements(frames * gain))) for gain in (1, 4))
     pd.testing.assert_frame_equal(one, other, atol=0.02, rtol=0.02)
 
 
@@ -265,7 +264,7 @@ def test_a_network_is_scikit_learns_network(world, described):
     from sklearn.neural_network import MLPClassifier
 
     model = fit(described, world[1], list(ALONE), n_networks=1)
-    peer = MLPClassifier((24,), alpha=1.0, max_iter=80, random_state=0)
+    peer = MLPClassifier((24,), alpha=1.0, max_iter=1600, random_state=0)  # 180 frames are one step per pass
     peer.fit(model.inputs(described), world[1][list(KINDS)].to_numpy(int))
     np.testing.assert_allclose(model.probabilities(described), peer.predict_proba(model.inputs(described)), atol=1e-6)
 

@@ -21,6 +21,7 @@ from meteortut.previewer.focus import gradient, laplacian
 from meteortut.previewer.frames import prepare
 from meteortut.previewer.histogram import histogram_features
 from meteortut.previewer.radon import TURNS, line_sums, turned, unturned
+from meteortut.previewer.recurring import moved_image
 from meteortut.previewer.trails import find_trail
 
 NOISE = 10.0
@@ -69,7 +70,7 @@ def trail(shape: tuple[int, int], ends: tuple[float, float, float, float], snr: 
 
 
 def alone(frame: np.ndarray) -> dict[str, float]:
-    return measure(frame).features
+    return {str(name): float(value) for name, value in extract_features([frame]).iloc[0].items()}
 
 
 # --- the table -----------------------------------------------------------------------------------------------------------
@@ -537,6 +538,85 @@ def test_a_field_without_stars_has_full_transmission_and_no_shift():
     features = field_features(scenes)
     assert (features["transmission"] == 1).all()
     assert np.isnan(features["field_shift_px"]).all()
+
+
+# --- the field of a data set ---------------------------------------------------------------------------------------------
+
+
+def field_frames(n: int, faint: bool = False) -> list[np.ndarray]:
+    """Images of one field of stars, each moved by a pixel or two; no star leaves the frame."""
+    stars = star_field(n=60 if faint else 150, shape=(236, 236))
+    stars = np.pad(stars + 0.15 * star_field(1, n=200, shape=(236, 236)) if faint else stars, 10)
+    steps = np.random.default_rng(5).integers(-2, 3, (n, 2))
+    return [np.roll(stars, tuple(step), (0, 1)) for step in steps]
+
+
+def test_a_data_set_shows_a_trail_that_its_frame_alone_hides():
+    images = field_frames(24, faint=True)
+    images[7] = images[7] + trail((256, 256), (30, 10, 220, 150), 12)
+    images[15] = images[15] + trail((256, 256), (200, 5, 90, 250), 12)
+    frames = np.stack([noisy(image, k) for k, image in enumerate(images)])
+    snr = extract_features(frames).trail_snr
+    assert set(snr.nlargest(2).index) == {7, 15}
+    assert snr[[7, 15]].min() > 6.2 > snr.drop([7, 15]).max()
+    apart = extract_features(frames, range(24)).trail_snr
+    assert apart[[7, 15]].min() < apart.drop([7, 15]).max()
+
+
+def test_a_trail_behind_clouds_is_found_and_the_field_leaves_none():
+    images = field_frames(20)
+    for k in range(10, 15):
+        images[k] = 0.5 * images[k]
+    images[12] = images[12] + trail((256, 256), (30, 10, 220, 150), 14)
+    table = extract_features(np.stack([noisy(image, k) for k, image in enumerate(images)]))
+    assert table.trail_snr.idxmax() == 12 and table.trail_snr[12] > 8
+    assert table.trail_snr.drop(12).max() < 6.5
+
+
+def test_a_flash_is_strange_and_a_star_that_was_hidden_is_not():
+    y, x = np.mgrid[:256, :256]
+    spot = 400 * np.exp(-((y - 128) ** 2 + (x - 77) ** 2) / 6)
+    images = field_frames(24)
+    images[3] = images[3] + spot
+    late = field_frames(24)
+    for k in range(18, 24):  # comes out from behind an obstacle
+        late[k] = late[k] + spot
+    once, hidden = (
+        extract_features(np.stack([noisy(image, k) for k, image in enumerate(series)])).strange_px
+        for series in (images, late)
+    )
+    assert once.idxmax() == 3 and once[3] > 30
+    assert once.drop(3).max() < 10
+    assert hidden[18:].max() < 20
+
+
+def test_frames_that_are_too_few_or_alone_have_no_field():
+    images = field_frames(9)
+    frames = np.stack([noisy(image, k) for k, image in enumerate(images)])
+    pd.testing.assert_series_equal(
+        extract_features(frames).trail_snr, extract_features(frames, range(9)).trail_snr, check_exact=True
+    )
+
+
+def test_a_long_data_set_is_searched_block_by_block(monkeypatch):
+    monkeypatch.setattr("meteortut.previewer.features.BLOCK_FRAMES", 12)
+    images = field_frames(27)
+    images[25] = images[25] + trail(
+        (256, 256), (30, 10, 220, 150), 10
+    )  # in the last three, too few for a field of their own
+    snr = extract_features([noisy(image, k) for k, image in enumerate(images)]).trail_snr
+    assert snr.idxmax() == 25 and snr[25] > 6.5
+    assert snr.drop(25).max() < 6.5
+
+
+@given(st.floats(-9, 9), st.floats(-9, 9))
+@settings(max_examples=20, deadline=None)
+def test_images_are_moved_as_scipy_moves_them(dy, dx):
+    from scipy.ndimage import shift
+
+    image = np.random.default_rng(0).normal(size=(40, 50)).astype(np.float32)
+    expected = shift(image, (dy, dx), order=1, mode="nearest")
+    np.testing.assert_allclose(moved_image(image, np.array([dy, dx])), expected, atol=1e-4)
 
 
 # --- real frames ---------------------------------------------------------------------------------------------------------
