@@ -5,6 +5,7 @@ holds ``...``), not right (with a hint for the mistake that was probably made), 
 """
 
 from meteortut.check.chunking import chunks_per_voxel, fair_split, label_of_chunk, materialised_gib, own_scaling
+from meteortut.check.gradcam import tile_statistic, tiles_of_frame, true_speed, weighted_map, worst_rate
 from meteortut.check.lightcurves import busiest_night, chance_share, f_by_hand, field_time, new_feature
 from meteortut.check.previewer import error_of_share, f1_of, noise_of_sky, slew_feature, trail_length
 from meteortut.check.verdict import Verdict
@@ -25,5 +26,10 @@ __all__ = [
     "noise_of_sky",
     "own_scaling",
     "slew_feature",
+    "tile_statistic",
+    "tiles_of_frame",
     "trail_length",
+    "true_speed",
+    "weighted_map",
+    "worst_rate",
 ]

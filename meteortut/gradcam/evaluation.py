@@ -115,37 +115,6 @@ def judge_tiles(table: pd.DataFrame) -> TileJudgement:
     )
 
 
-def exact_interval(n_hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Give the Clopper–Pearson interval of a proportion: at least `level` of such intervals hold the true one, however small n is.
-
-    Parameters
-    ----------
-    n_hits, n : int
-        Successes and trials, n ≥ 1.
-    level : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    (low, high) : float
-
-    Raises
-    ------
-    ValueError
-        If the numbers do not fit.
-
-    Notes
-    -----
-    Clopper and Pearson 1934, Biometrika 26, 404; by scipy. With 0 errors among n the upper end is about 3.7 / n.
-    """
-    from scipy.stats import binomtest
-
-    if not 0 <= n_hits <= n or n < 1 or not 0 < level < 1:
-        raise ValueError(f"got {n_hits} of {n} at level {level}; expected 0 ≤ n_hits ≤ n, n ≥ 1 and 0 < level < 1.")
-    interval = binomtest(int(n_hits), int(n)).proportion_ci(level, method="exact")
-    return float(interval.low), float(interval.high)
-
-
 def group_baseline(labels: Sequence[bool] | np.ndarray, groups: Sequence[object] | np.ndarray) -> float:
     """Give the accuracy of one who sees no image, but knows of each night (or camera) whether most of its images are meteors.
 
@@ -192,6 +161,34 @@ def trigger_track(detections: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     kept = near[np.argmax(near @ detections.n_pixels.to_numpy(float))]
     order = np.argsort(detections.frame.to_numpy()[kept], kind="stable")
     return y[kept][order], x[kept][order]
+
+
+def trigger_speed(detections: pd.DataFrame, y: Sequence[float], x: Sequence[float]) -> float:
+    """Give the speed of what moved along a line, by the clock of a UFOCapture record.
+
+    Parameters
+    ----------
+    detections : DataFrame
+        As ``data_fetch.readers.read_ufo_xml`` gives it: ``frame``, ``y_px``, ``x_px``, ``n_pixels``, a row per patch and frame.
+    y, x : sequence of 2 floats, pixels
+        Ends of the line, ``Track.endpoints``.
+
+    Returns
+    -------
+    float
+        Pixels per frame, positive: slope of the place along the line against the frame, of the patches within 6 pixels of it,
+        weighted by their pixels. NaN when these are of fewer than two frames.
+    """
+    dy, dx = y[1] - y[0], x[1] - x[0]
+    length = float(np.hypot(dy, dx))
+    away_y, away_x = detections.y_px.to_numpy(float) - y[0], detections.x_px.to_numpy(float) - x[0]
+    along, across = (away_y * dy + away_x * dx) / length, (away_x * dy - away_y * dx) / length
+    near = (np.abs(across) <= NEAR_PX) & (along >= -NEAR_PX) & (along <= length + NEAR_PX)
+    frame = detections.frame.to_numpy(float)[near]
+    if len(np.unique(frame)) < 2:
+        return float("nan")
+    weight = np.sqrt(detections.n_pixels.to_numpy(float)[near])  # polyfit squares it
+    return abs(float(np.polyfit(frame - frame.mean(), along[near], 1, w=weight)[0]))
 
 
 def _outside(y: np.ndarray, x: np.ndarray, top: int, left: int, size: int) -> np.ndarray:

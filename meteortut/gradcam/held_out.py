@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from meteortut.gradcam.evaluation import label_tiles
 from meteortut.gradcam.resnet import ResNet34
 from meteortut.gradcam.tiles import check_image, cut_tiles, tile_origins, tile_probabilities
+from meteortut.gradcam.track import find_tracks
 from meteortut.gradcam.training import FINE_TUNING, Recipe, fine_tune
 
 Points = tuple[np.ndarray, np.ndarray]
@@ -18,7 +20,10 @@ _DENSE = 24
 
 
 def all_tile_scores(
-    images: Sequence[np.ndarray], tracks: Sequence[Points | None], network: ResNet34 | None = None
+    images: Sequence[np.ndarray],
+    tracks: Sequence[Points | None],
+    network: ResNet34 | None = None,
+    max_frames: Sequence[np.ndarray | None] | None = None,
 ) -> pd.DataFrame:
     """Score all tiles of labelled images.
 
@@ -30,30 +35,82 @@ def all_tile_scores(
         Labelled points (y, x) of each image's meteor, pixels; None when it has none.
     network : ResNet34, optional
         By default the network that ships.
+    max_frames : sequence of ndarray of shape (height, width) or None, optional
+        Index of the maximum of each image, where there is one.
 
     Returns
     -------
     DataFrame, a row per tile
         ``frame`` (number of the image), ``y``, ``x``, ``label`` (:func:`~meteortut.gradcam.evaluation.label_tiles`),
-        ``score``.
+        ``score``, ``slow`` (:func:`slow_tiles`; False without an index of the maximum).
 
     Raises
     ------
     TypeError, ValueError
         As :func:`~meteortut.gradcam.tiles.check_image`; if there are not as many tracks as images.
     """
-    if len(images) != len(tracks):
+    max_frames = [None] * len(images) if max_frames is None else max_frames
+    if not len(images) == len(tracks) == len(max_frames):
         raise ValueError(
-            f"got {len(images)} images and {len(tracks)} tracks; expected as many, None where there is no meteor."
+            f"got {len(images)} images, {len(tracks)} tracks and {len(max_frames)} indices of the maximum; expected as many, "
+            "None where there is none."
         )
     tables = []
-    for k, (image, track) in enumerate(zip(images, tracks, strict=True)):
+    for k, (image, track, max_frame) in enumerate(zip(images, tracks, max_frames, strict=True)):
         image = check_image(image, f"images[{k}]")
         origins = tile_origins(image.shape)
         y, x = track if track is not None else (np.empty(0), np.empty(0))
         values = {"frame": k, "y": origins[:, 0], "x": origins[:, 1], "label": label_tiles(origins, y, x)}
-        tables.append(pd.DataFrame(values | {"score": tile_probabilities(cut_tiles(image, origins), network)}))
+        slow = False if max_frame is None else slow_tiles(image, max_frame, origins, network)
+        score = tile_probabilities(cut_tiles(image, origins), network)
+        tables.append(pd.DataFrame(values | {"score": score, "slow": slow}))
     return pd.concat(tables, ignore_index=True)
+
+
+def slow_tiles(
+    image: np.ndarray, max_frame: np.ndarray, origins: np.ndarray, network: ResNet34 | None = None
+) -> np.ndarray:
+    """Say which tiles show a satellite by the clock, and nothing faster.
+
+    Parameters
+    ----------
+    image, max_frame : ndarray of shape (height, width)
+        As for :func:`~meteortut.gradcam.track.find_tracks`.
+    origins : ndarray of int of shape (n_tiles, 2), pixels
+        (y, x) of the upper left pixels.
+    network : ResNet34, optional
+        By default the network that ships.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_tiles,)
+        A track slower than :data:`~meteortut.gradcam.SLOWEST_METEOR`, or the straight continuation of one, lies inside; no
+        faster track does. No label is used.
+    """
+    slow, fast = np.zeros(len(origins), bool), np.zeros(len(origins), bool)
+    for track in find_tracks(image, max_frame, network):
+        y, x = np.array(track.endpoints).T
+        if track.is_satellite:
+            slow |= label_tiles(origins, y, x) != 0
+        else:
+            fast |= label_tiles(origins, y, x) == 1
+    return slow & ~fast
+
+
+def with_clock(scores: pd.DataFrame) -> pd.DataFrame:
+    """Let the clock speak: tiles that are ``slow`` score 0.
+
+    Parameters
+    ----------
+    scores : DataFrame, a row per tile
+        From :func:`all_tile_scores` with ``max_frames``.
+
+    Returns
+    -------
+    DataFrame
+        A copy.
+    """
+    return scores.assign(score=scores.score.where(~scores.slow, 0.0))
 
 
 def training_tiles(
@@ -71,7 +128,8 @@ def training_tiles(
     images, tracks
         As for :func:`all_tile_scores`.
     scores : DataFrame
-        From :func:`all_tile_scores` of the same images, by the network that is to be tuned.
+        From :func:`all_tile_scores` of the same images, by the network that is to be tuned. Tiles that are ``slow`` are left
+        out: they show a streak, and are neither a meteor's nor empty.
     rng : int or Generator
         Seed or generator.
     n_random, n_hard : int
@@ -91,7 +149,7 @@ def training_tiles(
             shown = origins[label_tiles(origins, *track) == 1]
             tiles.append(cut_tiles(image, shown))
             labels.append(np.ones(len(shown), bool))
-        others = scores[(scores.frame == k) & (scores.label == 0)].sort_values("score", ascending=False)
+        others = scores[(scores.frame == k) & (scores.label == 0) & ~scores.slow].sort_values("score", ascending=False)
         chosen = np.union1d(np.arange(min(n_hard, len(others))), rng.permutation(len(others))[:n_random])
         tiles.append(cut_tiles(image, others[["y", "x"]].to_numpy()[chosen]))
         labels.append(np.zeros(len(chosen), bool))
@@ -105,6 +163,8 @@ def leave_one_out(
     network: ResNet34,
     rng: int | np.random.Generator,
     recipe: Recipe = FINE_TUNING,
+    max_frames: Sequence[np.ndarray | None] | None = None,
+    progress: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, ResNet34]]:
     """Fine-tune on all groups but one, and score that one; once for each group that has a meteor.
 
@@ -120,6 +180,10 @@ def leave_one_out(
         Seed or generator.
     recipe : Recipe
         How to fine-tune.
+    max_frames
+        As for :func:`all_tile_scores`.
+    progress : bool
+        Show a bar that moves with each group.
 
     Returns
     -------
@@ -139,15 +203,18 @@ def leave_one_out(
             f"got {len(named)} groups of {len(images)} images, {len(set(named))} different; expected at least two."
         )
     rng = np.random.default_rng(rng)
-    before = all_tile_scores(images, tracks, network)
+    max_frames = [None] * len(images) if max_frames is None else max_frames
+    before = all_tile_scores(images, tracks, network, max_frames)
     parts, networks = [], {}
-    for group in sorted(set(named)):
+    for group in tqdm(sorted(set(named)), desc="held out", disable=not progress):
         kept, held = (np.flatnonzero(mask) for mask in (named != group, named == group))
         chosen = before[before.frame.isin(kept)]
         chosen = chosen.assign(frame=np.searchsorted(kept, chosen.frame))
         tiles, labels = training_tiles([images[k] for k in kept], [tracks[k] for k in kept], chosen, rng)
         networks[group], _ = fine_tune(network, tiles, labels, rng, recipe)
-        own = all_tile_scores([images[k] for k in held], [tracks[k] for k in held], networks[group])
+        own = all_tile_scores(
+            [images[k] for k in held], [tracks[k] for k in held], networks[group], [max_frames[k] for k in held]
+        )
         parts.append(
             own.assign(frame=held[own.frame], group=group, before=before.score[before.frame.isin(held)].to_numpy())
         )

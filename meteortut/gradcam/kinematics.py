@@ -59,7 +59,7 @@ def velocity_curve(image: np.ndarray, max_frame: np.ndarray, track: Track, fps: 
         raise ValueError(f"fps is {fps}; expected frames per second, more than 0.")
     y, x = np.nonzero(_strip(track, image.shape))
     weight = np.clip(significance(image)[y, x], 0, None)
-    expected = np.interp(_along(track, y, x), [0, track.length_px], track.frames) - y / image.shape[0]
+    expected = np.interp(track.along(y, x), [0, track.length_px], track.frames) - y / image.shape[0]
     own = (np.abs(max_frame[y, x] - expected) <= 2 + 3 / track.speed_px) & (weight >= 2)
     rows = []
     for frame in np.unique(max_frame[y, x][own]):
@@ -68,7 +68,7 @@ def velocity_curve(image: np.ndarray, max_frame: np.ndarray, track: Track, fps: 
             centre = [float(np.average(axis[chosen], weights=weight[chosen])) for axis in (y, x)]
             rows.append((int(frame), (frame + centre[0] / image.shape[0]) / fps, *centre, np.count_nonzero(chosen)))
     table = pd.DataFrame(rows, columns=["frame", "time_s", "y", "x", "n_pixels"])
-    table["along_px"] = _along(track, table.y.to_numpy(), table.x.to_numpy())
+    table["along_px"] = track.along(table.y.to_numpy(), table.x.to_numpy())
     table["across_px"] = _across(track, table.y.to_numpy(), table.x.to_numpy())
     table["speed_px_s"] = _slopes(table.time_s.to_numpy(float), table.along_px.to_numpy(float))
     return table[["frame", "time_s", "y", "x", "along_px", "across_px", "n_pixels", "speed_px_s"]]
@@ -107,11 +107,6 @@ def _unit(track: Track) -> np.ndarray:
     return np.subtract(track.endpoints[1], track.endpoints[0]) / track.length_px
 
 
-def _along(track: Track, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    (y0, x0), (dy, dx) = track.endpoints[0], _unit(track)
-    return (y - y0) * dy + (x - x0) * dx
-
-
 def _across(track: Track, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     (y0, x0), (dy, dx) = track.endpoints[0], _unit(track)
     return (x - x0) * dy - (y - y0) * dx
@@ -119,7 +114,7 @@ def _across(track: Track, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _strip(track: Track, shape: tuple[int, ...]) -> np.ndarray:
     y, x = np.indices(shape, sparse=True)
-    along = _along(track, y, x)
+    along = track.along(y, x)
     return (np.abs(_across(track, y, x)) <= _STRIP) & (along >= -2) & (along <= track.length_px + 2)
 
 

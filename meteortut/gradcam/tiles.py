@@ -15,7 +15,7 @@ from meteortut.gradcam.weights import shipped_network
 TILE, STRIDE = 96, 48
 #: Shortest side of a frame, pixels. Smaller ones have less than one output pixel of the last stage.
 SMALLEST = 32
-_BATCH = 128
+_BATCH = 64
 
 
 def check_image(image: np.ndarray, name: str = "image") -> np.ndarray:
@@ -137,7 +137,7 @@ def network_input(tiles: np.ndarray) -> torch.Tensor:
 
 
 def tile_probabilities(tiles: np.ndarray, network: nn.Module | None = None) -> np.ndarray:
-    """Give each raw tile its probability of showing a meteor.
+    """Give each raw tile its probability of showing the streak of a meteor, or one that looks like it in a maximum.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def tile_scores(image: np.ndarray, network: nn.Module | None = None) -> pd.DataF
     Returns
     -------
     DataFrame, a row per tile
-        ``y``, ``x`` (upper left pixel), ``score`` (probability of "meteor").
+        ``y``, ``x`` (upper left pixel), ``score`` (as :func:`tile_probabilities`).
 
     Raises
     ------
@@ -184,7 +184,7 @@ def tile_scores(image: np.ndarray, network: nn.Module | None = None) -> pd.DataF
 
 
 def classify(images: np.ndarray | Sequence[np.ndarray], network: nn.Module | None = None) -> np.ndarray:
-    """Give the probability that there is a meteor in each frame: the score of its best tile.
+    """Give the probability of a meteor's streak in each frame, or of one that looks like it: the score of its best tile.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from torch import nn
 
 from meteortut.gradcam.resnet import SMALL_WIDTH, ResNet34
 from meteortut.gradcam.tiles import network_input, tile_probabilities
+from meteortut.simulate.sky.exposures import LEAST_LENGTH_PX, LEAST_SNR
 
 #: Parts that stay as they are in fine-tuning: edges and short lines look alike under every sky.
 FROZEN = ("conv1", "bn1", "layer1")
@@ -55,6 +56,32 @@ class Recipe:
 #: From scratch on simulated tiles; and a few minutes, or less, on real ones.
 PRETRAINING = Recipe()
 FINE_TUNING = Recipe(n_epochs=4, learning_rate=3e-4, frozen=FROZEN)
+
+
+def streak_labels(truth: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Say which simulated tiles show a streak, and which say neither yes nor no.
+
+    Parameters
+    ----------
+    truth : DataFrame, a row per tile
+        As ``simulate.sky.simulate_sky`` gives it.
+
+    Returns
+    -------
+    is_streak : ndarray of bool of shape (n_tiles,)
+        Something that moves shows by the rule of the simulator's meteors: 10 pixels or more, ``snr`` 8 or more.
+    is_clear : ndarray of bool of shape (n_tiles,)
+        It is such a streak, or nothing that moves shows at all.
+
+    Notes
+    -----
+    A satellite and a meteor of the same length look alike in a maximum image. A network that is to tell them apart there learns
+    the simulator's habits, and loses streaks. So it learns what an image can say, and the index of the maximum says the rest.
+    """
+    is_streak = truth.is_meteor | (
+        (truth.kind != "none") & (truth.length_px >= LEAST_LENGTH_PX) & (truth.snr >= LEAST_SNR)
+    )
+    return is_streak.to_numpy(), (is_streak | (truth.kind == "none")).to_numpy()
 
 
 def pretrain(

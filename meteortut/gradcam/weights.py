@@ -83,6 +83,7 @@ def load_weights(path: str | Path) -> ResNet34:
     with torch.random.fork_rng(devices=[]):
         network = ResNet34(last.shape[0], width=first.shape[0], in_channels=first.shape[1])
     load_state(network, state, path.name)
+    nn.Module.to(network, memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster on processors
     return network.eval()
 
 

@@ -14,7 +14,7 @@ from meteortut.plots.scmos import NOISY_DPI, stretched
 from meteortut.plots.style import BLUE, GREEN, GREY, ORANGE, SKY, panels, styled
 
 #: Distance of the two rails between which a track lies, pixels per pixel of the picture's longer side.
-_RAILS = 0.015
+_RAILS = 0.04
 #: Width of a figure, inches: a page shows no more.
 _PAGE = 8.4
 _LOOKS = [(ORANGE, "-", "o"), (BLUE, "--", "s"), (GREEN, ":", "^"), ("black", "-.", "d"), (SKY, "-", "v")]
@@ -84,7 +84,8 @@ def sighting(
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(_PAGE, tall + 2.4), height_ratios=[tall, 2.2])
     _sky(upper, image)
     _heat(upper, heat)
-    _rails(upper, *np.asarray(ends, float).T, 0.02 * max(image.shape))
+    y, x = np.asarray(ends, float).T
+    _rails(upper, y, x, 0.02 * max(image.shape))
     upper.set(xticks=[], yticks=[])
     if label is not None:
         lower.plot(label.time_s, label.along_px, "s", mfc="none", color=BLUE, markersize=9, label="label")
@@ -220,7 +221,7 @@ def speed_curves(curves: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], column
 
 def _sky(axes: Axes, picture: np.ndarray) -> None:
     axes.imshow(
-        stretched(np.asarray(picture, float)), cmap="gray", vmin=0, vmax=1.25, interpolation="antialiased", zorder=0
+        stretched(np.asarray(picture, float)), cmap="gray", vmin=0, vmax=0.9, interpolation="antialiased", zorder=0
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from meteortut.previewer.classifier import KINDS, Classifier
 
 #: Hidden units of a network, its penalty on the weights (L2), passes over the frames; chosen.
-HIDDEN, PENALTY, EPOCHS = 24, 1.0, 80
+HIDDEN, PENALTY, EPOCHS = 24, 0.3, 80
 #: Fewest steps of the optimiser, of up to 200 frames each: a few frames are passed over more often; chosen.
 LEAST_STEPS, BATCH_FRAMES = 1600, 200
 #: Networks, from other random beginnings, whose logits are averaged; chosen.

@@ -106,7 +106,8 @@ def test_masks_take_out_the_mast_and_leave_the_meteor(real_file):
     mask = gradcam.static_mask(images)
     assert mask[400:540, 405:440].mean() > 0.3 and mask[60:250].mean() < 0.1  # the mast; the open sky
     twilight = images[next(k for k, note in enumerate(own.note) if "twilight" in note)]
-    assert gradcam.classify([gradcam.paint_out(twilight, mask)])[0] < gradcam.classify([twilight])[0]
+    tiles = gradcam.tile_scores(gradcam.paint_out(twilight, mask))
+    assert tiles.score[tiles.y.between(350, 540) & tiles.x.between(330, 440)].max() < 0.5  # what was painted is no streak
     meteor = readers.read_trigger_image(paths["M20200712_000046_EastBarnet_NEP.jpg"])[:560, 6:706]
     assert gradcam.classify([gradcam.paint_out(meteor, mask)])[0] > 0.75
 
@@ -142,12 +143,14 @@ def test_static_mask_finds_what_stays_and_not_what_moves():
 
 
 def test_notes_say_what_was_measured_on_cameras_held_out():
-    """As the script measured it. The chapter asks for 0.995 per tile and two false alarms: these weights have less, and say so."""
+    """As the script measured it, with the clock: 0.995 per tile, all meteors, one miss and two false alarms at most."""
     notes = json.loads(NOTES.read_text())
     assert notes["script"] == "tools/train_gradcam.py" and len(notes["loss"]) == notes["recipe"]["n_epochs"]
     tuned = notes["real"]["fine-tuned on other cameras"]
-    assert tuned["all_ff_tiles"]["roc_auc"] > 0.98 and tuned["images_by_track"]["n"] == 109
-    assert len(tuned["images_by_track"]["misses"]) <= 1
+    assert min(own["roc_auc"] for own in tuned["tiles_with_clock"].values()) > 0.995
+    assert all(own["n_found"] == own["n_meteors"] == 5 for own in tuned["tiles_with_clock"].values())
+    assert tuned["images_with_clock"]["n"] == 109
+    assert len(tuned["images_with_clock"]["misses"]) <= 1 and len(tuned["images_with_clock"]["false_alarms"]) <= 2
     located = tuned["tracks"]["with MAXFRAME"]
     assert located["found"] == 10 and tuned["tracks"]["satellites_called_meteors"] == 0
     assert located["points_px_median"] <= 2 and located["points_px_p90"] <= 6 and located["endpoint_px_median"] <= 15
