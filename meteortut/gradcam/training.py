@@ -168,7 +168,7 @@ def fine_tune(
     n_steps = recipe.n_epochs * -(-len(labels) // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, n_steps, recipe.schedule))
     rows: list[dict[str, float]] = []
-    best, best_state = np.inf, None
+    best, best_state, waited = np.inf, None, 0
     for epoch in range(recipe.n_epochs):
         _train_mode(network, recipe.frozen)
         loss = 0.0

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.previewer.backdrop import clear_frames
+from meteortut.previewer.datasets import dataset_numbers
 from meteortut.previewer.elongation import MAX_STARS
 
 #: What a frame says of itself, without counts, pixels of the sensor or exposure: (feature, scale). "log": of 1 + x; these are
@@ -137,7 +138,7 @@ def group_numbers(features: pd.DataFrame, dataset: Iterable[Hashable] | None) ->
     labels = list(dataset)
     if len(labels) != len(features):
         raise ValueError(f"dataset has {len(labels)} labels; expected one for each of the {len(features)} frames.")
-    return pd.factorize(pd.Series(labels, dtype=object))[0]
+    return dataset_numbers(labels)
 
 
 def _clear(features: pd.DataFrame, groups: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.previewer.classifier import KINDS
+from meteortut.previewer.datasets import dataset_numbers, draw_datasets
 
 #: Name of the row that counts a frame with any of the kinds.
 ANY = "any"
@@ -49,7 +50,7 @@ def score_kinds(
     """
     true = _columns(truth, "truth")
     given = _given(predicted)
-    names = pd.factorize(pd.Series(list(dataset), dtype=object))[0]
+    names = dataset_numbers(dataset)
     if not len(true) == len(given) == len(names) or not len(true):
         raise ValueError(
             f"truth has {len(true)} rows, predicted {len(given)}, dataset {len(names)} labels; "
@@ -57,7 +58,7 @@ def score_kinds(
         )
     counts = _counts(true, given, names)
     once = _scores(counts.sum(axis=0, keepdims=True))[0]
-    weights = np.random.default_rng(rng).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), n_boot)
+    weights = draw_datasets(len(counts), n_boot, rng)
     drawn = _scores(np.einsum("bs,skc->bkc", weights, counts))[:, :, 2]
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     support = [*counts[:, :-1, [0, 2]].sum(axis=(0, 2)).astype(int), len(true)]

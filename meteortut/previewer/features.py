@@ -12,6 +12,7 @@ import pandas as pd
 from meteortut.previewer.backdrop import backdrop_features
 from meteortut.previewer.background import measure_sky
 from meteortut.previewer.blobs import blob_features, find_blobs
+from meteortut.previewer.datasets import dataset_numbers
 from meteortut.previewer.elongation import autocorrelation_features, star_features
 from meteortut.previewer.field import Scene, field_features, scene_of
 from meteortut.previewer.focus import focus_features
@@ -197,7 +198,7 @@ def tabulate(measurements: Iterable[Measurement], dataset: Sequence[Hashable] | 
     if labels is not None and len(labels) != len(rows):
         raise ValueError(f"dataset has {len(labels)} labels; expected one for each of the {len(rows)} frames.")
     table = pd.DataFrame([rows[i] for i in range(len(rows))])
-    groups = np.zeros(len(rows), int) if labels is None else pd.factorize(pd.Series(labels, dtype=object))[0]
+    groups = np.zeros(len(rows), int) if labels is None else dataset_numbers(labels)
     parts = []
     for number in np.unique(groups):
         here = np.flatnonzero(groups == number)

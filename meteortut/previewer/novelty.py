@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.previewer.classifier import Classifier
+from meteortut.previewer.datasets import dataset_numbers
 
 #: Share of the normal frames that may be flagged; chosen.
 FALSE_ALARMS = 0.02
@@ -49,7 +50,7 @@ class Novelty:
         """
         away = self.classifier.inputs(described) - self.mean
         square = pd.Series(np.einsum("ij,jk,ik->i", away, self.precision, away)).clip(lower=1e-12)
-        groups = pd.factorize(pd.Series(list(dataset), dtype=object))[0]
+        groups = dataset_numbers(dataset)
         return np.sqrt((square / square.groupby(groups).transform("median")).to_numpy())
 
     def is_novel(self, described: pd.DataFrame, dataset: Iterable[Hashable]) -> np.ndarray:

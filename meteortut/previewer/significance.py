@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.previewer.classifier import KINDS
+from meteortut.previewer.datasets import dataset_numbers, draw_datasets
 from meteortut.previewer.evaluation import ANY
 from meteortut.previewer.features import TABLE_1
 
@@ -63,14 +64,13 @@ def welch_table(
         If the lengths differ, or a column is missing.
     """
     missing = sorted(({*TABLE_1} - {*features.columns}) | ({*KINDS} - {*truth.columns}))
-    groups = pd.factorize(pd.Series(list(dataset), dtype=object))[0]
+    groups = dataset_numbers(dataset)
     if missing or not len(features) == len(truth) == len(groups) or not len(groups):
         raise ValueError(
             f"features has {len(features)} rows, truth {len(truth)}, dataset {len(groups)} labels, missing: {missing}; "
             "expected the same number, at least 1, and no column missing."
         )
-    n_sets = int(groups.max()) + 1
-    weights = np.random.default_rng(rng).multinomial(n_sets, np.full(n_sets, 1 / n_sets), n_boot)
+    weights = draw_datasets(int(groups.max()) + 1, n_boot, rng)
     kinds = {ANY: truth[list(KINDS)].any(axis=1)} | {kind: truth[kind] for kind in KINDS}
     rows = [
         {"feature": name, "kind": kind} | _test(features[name].to_numpy(float), has.to_numpy(bool), groups, weights)

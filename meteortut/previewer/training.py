@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.previewer.classifier import KINDS, Classifier
+from meteortut.previewer.datasets import dataset_numbers
 
 #: Hidden units of a network, its penalty on the weights (L2), passes over the frames; chosen.
 HIDDEN, PENALTY, EPOCHS = 24, 0.3, 80
@@ -139,7 +140,7 @@ def out_of_fold(
     """
     from sklearn.model_selection import GroupKFold
 
-    groups = pd.factorize(pd.Series(list(dataset), dtype=object))[0]
+    groups = dataset_numbers(dataset)
     n_folds = min(N_FOLDS, int(groups.max()) + 1)
     predicted = np.zeros((len(described), len(KINDS)))
     for seen, aside in GroupKFold(n_folds).split(described, groups=groups):
@@ -182,7 +183,7 @@ def checked(described: pd.DataFrame, truth: pd.DataFrame, dataset: Iterable[Hash
         raise ValueError(
             f"described has {len(described)} rows, truth {len(truth)}, dataset {len(names)} labels; expected the same."
         )
-    groups = pd.factorize(pd.Series(names, dtype=object))[0]
+    groups = dataset_numbers(names)
     if not len(groups) or groups.max() < 1:
         raise ValueError("dataset names fewer than two data sets; expected some to learn from and others to judge by.")
     labels = truth[list(KINDS)].to_numpy(bool)

@@ -107,7 +107,9 @@ def test_masks_take_out_the_mast_and_leave_the_meteor(real_file):
     assert mask[400:540, 405:440].mean() > 0.3 and mask[60:250].mean() < 0.1  # the mast; the open sky
     twilight = images[next(k for k, note in enumerate(own.note) if "twilight" in note)]
     tiles = gradcam.tile_scores(gradcam.paint_out(twilight, mask))
-    assert tiles.score[tiles.y.between(350, 540) & tiles.x.between(330, 440)].max() < 0.5  # what was painted is no streak
+    assert (
+        tiles.score[tiles.y.between(350, 540) & tiles.x.between(330, 440)].max() < 0.5
+    )  # what was painted is no streak
     meteor = readers.read_trigger_image(paths["M20200712_000046_EastBarnet_NEP.jpg"])[:560, 6:706]
     assert gradcam.classify([gradcam.paint_out(meteor, mask)])[0] > 0.75
 

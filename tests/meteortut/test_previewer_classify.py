@@ -21,7 +21,7 @@ from meteortut.previewer.field import Scene
 from meteortut.previewer.learning_curve import labels_needed, learning_curve
 from meteortut.previewer.novelty import learn_normal
 from meteortut.previewer.significance import published_table_1, welch_table
-from meteortut.previewer.training import best_threshold, fit, out_of_fold, train
+from meteortut.previewer.training import PENALTY, best_threshold, fit, out_of_fold, train
 from meteortut.simulate.scmos import data_sets
 
 
@@ -264,7 +264,7 @@ def test_a_network_is_scikit_learns_network(world, described):
     from sklearn.neural_network import MLPClassifier
 
     model = fit(described, world[1], list(ALONE), n_networks=1)
-    peer = MLPClassifier((24,), alpha=1.0, max_iter=1600, random_state=0)  # 180 frames are one step per pass
+    peer = MLPClassifier((24,), alpha=PENALTY, max_iter=1600, random_state=0)  # 180 frames are one step per pass
     peer.fit(model.inputs(described), world[1][list(KINDS)].to_numpy(int))
     np.testing.assert_allclose(model.probabilities(described), peer.predict_proba(model.inputs(described)), atol=1e-6)
 
@@ -338,3 +338,12 @@ def test_far_frames_are_novel_and_normal_ones_as_often_as_stated(world, describe
     assert novelty.is_novel(strange, names)[::9].all()
     with pytest.raises(ValueError, match="a share between 0 and 1"):
         learn_normal(normal, names, model, 1.5)
+
+
+def test_simulator_classifier_and_dashboard_name_the_kinds_alike():
+    from meteortut.previewer.classifier import KINDS
+    from meteortut.simulate.scmos import KINDS as SIMULATED
+    from meteortut.widgets.astroview.label_file import KINDS as LABELS
+
+    assert SIMULATED[: len(KINDS)] == KINDS
+    assert (*SIMULATED, "normal") == LABELS
