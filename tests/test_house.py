@@ -313,7 +313,19 @@ def test_ci_script_is_executable_bash() -> None:
 FRAMEWORKS = {"tensorflow", "keras", "torch"}
 FRAMEWORK_MODULES = {"pipeline", "gradcam", "tle_vae"}
 CHAPTERS = {"chunking", "pipeline", "gradcam", "tle_vae", "previewer", "lightcurves", "scaling"}
-SHARED = {"simulate", "metrics", "splits", "plots", "widgets", "report", "check"}
+SHARED = {
+    "simulate",
+    "metrics",
+    "splits",
+    "states",
+    "shapes",
+    "showers",
+    "lightning7",
+    "plots",
+    "widgets",
+    "report",
+    "check",
+}
 NETWORK = {"requests", "urllib", "urllib3", "http", "httpx", "aiohttp", "socket", "ftplib", "pooch"}
 
 

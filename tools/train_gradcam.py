@@ -34,9 +34,10 @@ from meteortut.gradcam.resnet import ResNet34
 from meteortut.gradcam.tiles import tile_probabilities
 from meteortut.gradcam.track import IMAGE_THRESHOLD, SLOWEST_METEOR, locate
 from meteortut.gradcam.training import Recipe, pretrain, streak_labels
-from meteortut.gradcam.weights import load_weights, save_weights
+from meteortut.gradcam.weights import load_weights
 from meteortut.metrics import exact_interval
 from meteortut.simulate.sky import simulate_sky
+from meteortut.states import save_weights
 
 LIBRARIES = ("numpy", "pandas", "safetensors", "scikit-learn", "scipy", "torch")
 #: An FF file whose label is known to be of another second.

@@ -150,7 +150,8 @@ def part_faithful(given: argparse.Namespace, data: np.ndarray) -> dict[str, Any]
 
 def part_ours(given: argparse.Namespace, data: np.ndarray) -> dict[str, Any]:
     """Our network; the first seed ships."""
-    from meteortut.tle_vae import OURS, PhotometryVAE, save_weights
+    from meteortut.states import save_weights
+    from meteortut.tle_vae import OURS, PhotometryVAE
 
     notes = []
     for seed in range(given.seeds):

@@ -17,7 +17,7 @@ from meteortut.gradcam.resnet import LAYERS, BasicBlock, ResNet34, count_paramet
 from meteortut.gradcam.tiles import STRIDE, TILE, classify, cut_tiles, normalise, tile_origins, tile_scores
 from meteortut.gradcam.track import IMAGE_THRESHOLD, SLOWEST_METEOR, THRESHOLD, Track, find_tracks, locate
 from meteortut.gradcam.training import FINE_TUNING, FROZEN, PRETRAINING, Recipe, fine_tune, pretrain, streak_labels
-from meteortut.gradcam.weights import load_weights, save_weights, shipped_network
+from meteortut.gradcam.weights import load_weights, shipped_network
 
 __all__ = [
     "FINE_TUNING",
@@ -57,7 +57,6 @@ __all__ = [
     "plate_scale",
     "pretrain",
     "recorded",
-    "save_weights",
     "shipped_network",
     "simulated_pictures",
     "slow_tiles",

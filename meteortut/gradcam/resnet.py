@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from meteortut.gradcam.weights import load_state, official_state
+from meteortut.gradcam.weights import official_state
+from meteortut.states import load_state
 
 #: Blocks per stage of ResNet-34.
 STAGES = (3, 4, 6, 3)

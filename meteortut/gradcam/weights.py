@@ -5,35 +5,20 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+
+from meteortut.states import load_state, read_state
 
 if TYPE_CHECKING:
     from meteortut.gradcam.resnet import ResNet34
 
 _OFFICIAL_NAME = re.compile(r".+-([0-9a-f]{8})\.pth")
-
-
-def save_weights(network: nn.Module, path: str | Path) -> None:
-    """Write the weights as safetensors, floating-point numbers in 16 bits: half the size, and errors of 0.05 % at most.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Its ``state_dict`` is written; counters of the batches seen are left out, as nothing reads them.
-    path : path-like
-        ``….safetensors``.
-    """
-    from safetensors.torch import save_file
-
-    state = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    save_file({name: value.half().contiguous() for name, value in state.items()}, path)
 
 
 def load_weights(path: str | Path) -> ResNet34:
@@ -42,7 +27,7 @@ def load_weights(path: str | Path) -> ResNet34:
     Parameters
     ----------
     path : path-like
-        As :func:`save_weights` writes it. Width and number of classes are read off the shapes.
+        As :func:`~meteortut.states.save_weights` writes it. Width and number of classes are read off the shapes.
 
     Returns
     -------
@@ -56,20 +41,10 @@ def load_weights(path: str | Path) -> ResNet34:
     FileNotFoundError
         If there is no such file.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     from meteortut.gradcam.resnet import ResNet34
 
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; expected weights in safetensors.")
-    try:
-        state = {name: value.float() for name, value in load_file(path).items()}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path.name} is not safetensors ({error}); expected weights as save_weights writes them. Pickles are not read."
-        ) from error
+    state = read_state(path)
     first, last = state.get("conv1.weight"), state.get("fc.weight")
     if (
         first is None
@@ -91,20 +66,6 @@ def load_weights(path: str | Path) -> ResNet34:
 def shipped_network() -> ResNet34:
     """Give the quarter-width network of ``meteortut/weights/gradcam.safetensors``, read once. Do not train it: use a copy."""
     return load_weights(Path(str(resources.files("meteortut") / "weights" / "gradcam.safetensors")))
-
-
-def load_state(network: nn.Module, state: Mapping[str, Any], source: str) -> None:
-    """Put weights into a network; ValueError names the first array that is missing, unknown, of another shape, or not finite."""
-    own = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
-    given = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
-    for name in sorted(own.keys() | given.keys()):
-        found = tuple(given[name].shape) if name in given else "missing"
-        expected = tuple(own[name].shape) if name in own else "no such array"
-        if found != expected:
-            raise ValueError(f"{source} does not fit the network: {name} is {found}; expected {expected}.")
-        if not torch.isfinite(given[name]).all():
-            raise ValueError(f"{source} holds values in {name} that are not finite; expected numbers.")
-    network.load_state_dict(given, strict=False)
 
 
 def official_state(path: str | Path) -> dict[str, torch.Tensor]:

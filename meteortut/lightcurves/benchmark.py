@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data_fetch.readers import read_ts
+from meteortut.lightning7 import deal_again, dtw_distances, nearest, read_series
 from meteortut.metrics import exact_interval
 
 #: Strengths of the ridge that cross-validation chooses from, as in Dempster et al. 2021.
@@ -79,13 +79,13 @@ def lightning7_benchmark(
 
     if n_seeds < 1:
         raise ValueError(f"n_seeds is {n_seeds}; expected at least 1.")
-    series, labels, n_train = _read(paths)
+    series, labels, n_train = read_series(paths)
     rng = np.random.default_rng(rng)
-    distances = _dtw_distances(series)
+    distances = dtw_distances(series)
     train, test = np.arange(n_train), np.arange(n_train, len(labels))
     seeds = rng.integers(0, 2**31, n_seeds)
     predictions = [minirocket_ridge(series[train], labels[train], series[test], int(seed)) for seed in seeds]
-    ours, dtw, truth = predictions[0], labels[train][_nearest(distances, train, test)], labels[test]
+    ours, dtw, truth = predictions[0], labels[train][nearest(distances, train, test)], labels[test]
     right, dtw_right = ours == truth, dtw == truth
     only_ours, only_dtw = int((right & ~dtw_right).sum()), int((~right & dtw_right).sum())
     differ = only_ours + only_dtw
@@ -157,39 +157,13 @@ def fit_minirocket(
     return transform, scaler, ridge
 
 
-def _read(paths: list[Path] | tuple[Path, ...]) -> tuple[np.ndarray, np.ndarray, int]:
-    named = {kind: [p for p in paths if Path(p).stem.upper().endswith(kind)] for kind in ("TRAIN", "TEST")}
-    if [len(found) for found in named.values()] != [1, 1]:
-        raise ValueError(f"got {[Path(p).name for p in paths]}; expected one …TRAIN.ts and one …TEST.ts.")
-    (train, y_train), (test, y_test) = (read_ts(found[0]) for found in named.values())
-    return np.concatenate([train, test]), np.concatenate([y_train, y_test]), len(y_train)
-
-
-def _dtw_distances(series: np.ndarray) -> np.ndarray:
-    """Dynamic time warping distances of all series, full window, (n, n)."""
-    import warnings
-
-    from aeon.distances import dtw_pairwise_distance
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # numba remarks on aeon's integer types
-        return np.asarray(dtw_pairwise_distance(series))
-
-
-def _nearest(distances: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    return np.asarray(distances[np.ix_(test, train)].argmin(axis=1))
-
-
 def _resampled(
     series: np.ndarray, labels: np.ndarray, n_train: int, distances: np.ndarray, rng: np.random.Generator, n: int
 ) -> np.ndarray:
     """Accuracies of both methods on splits dealt anew within each class, (n, 2)."""
-    counts = {name: int((labels[:n_train] == name).sum()) for name in np.unique(labels)}
     out = np.empty((n, 2))
     for k in range(n):
-        dealt = {name: rng.permutation(np.flatnonzero(labels == name)) for name in counts}
-        train = np.concatenate([dealt[name][: counts[name]] for name in counts])
-        test = np.concatenate([dealt[name][counts[name] :] for name in counts])
+        train, test = deal_again(labels, n_train, rng)
         ours = minirocket_ridge(series[train], labels[train], series[test], int(rng.integers(2**31)))
-        out[k] = (ours == labels[test]).mean(), (labels[train][_nearest(distances, train, test)] == labels[test]).mean()
+        out[k] = (ours == labels[test]).mean(), (labels[train][nearest(distances, train, test)] == labels[test]).mean()
     return out

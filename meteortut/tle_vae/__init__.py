@@ -35,7 +35,7 @@ from meteortut.tle_vae.scores import (
     uv_peak_errors,
 )
 from meteortut.tle_vae.training import FAITHFUL, OURS, Recipe, train
-from meteortut.tle_vae.weights import load_network, save_weights, shipped_network
+from meteortut.tle_vae.weights import load_network, shipped_network
 
 __all__ = [
     "BANDS",
@@ -76,7 +76,6 @@ __all__ = [
     "rank_novelty",
     "reconstruct",
     "reconstruction_bits",
-    "save_weights",
     "shipped_network",
     "standardised",
     "steps_of",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data_fetch.readers import flash_light_curve
+from meteortut.lightning7 import deal_again, dtw_distances, nearest, read_series
 from meteortut.tle_vae.networks import PhotometryVAE
 from meteortut.tle_vae.photometry import N_SAMPLES, QUANTA, SAMPLE_MS, TOP
 from meteortut.tle_vae.training import Recipe, train
@@ -109,24 +110,16 @@ def radio_benchmark(
     Raises
     ------
     ValueError
-        As :func:`meteortut.lightcurves.lightning7_benchmark`.
+        As :func:`meteortut.lightning7.read_series`.
     """
-    from meteortut.lightcurves.benchmark import _dtw_distances, _nearest, _read
-
-    series, labels, n_train = _read(paths)
+    series, labels, n_train = read_series(paths)
     rng = np.random.default_rng(rng)
-    distances = _dtw_distances(series)
+    distances = dtw_distances(series)
     splits = [(np.arange(n_train), np.arange(n_train, len(labels)))]
-    for _ in range(n_resamples):
-        dealt = [rng.permutation(np.flatnonzero(labels == name)) for name in np.unique(labels)]
-        counts = [int((labels[:n_train] == name).sum()) for name in np.unique(labels)]
-        splits.append(
-            tuple(np.concatenate([d[part] for d, part in zip(dealt, parts, strict=True)])
-                  for parts in ([slice(c) for c in counts], [slice(c, None) for c in counts]))
-        )  # fmt: skip
+    splits += [deal_again(labels, n_train, rng) for _ in range(n_resamples)]
     scores = np.array([
         ((_neighbour(series, labels, train_, test, rng, recipe) == labels[test]).mean(),
-         (labels[train_][_nearest(distances, train_, test)] == labels[test]).mean())
+         (labels[train_][nearest(distances, train_, test)] == labels[test]).mean())
         for train_, test in splits
     ])  # fmt: skip
     return RadioScores(float(scores[0, 0]), float(scores[0, 1]), scores[1:], len(labels) - n_train)

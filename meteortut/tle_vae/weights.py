@@ -8,19 +8,18 @@ from pathlib import Path
 
 import torch
 
-from meteortut.gradcam.weights import load_state, save_weights
+from meteortut.states import load_state, read_state
 from meteortut.tle_vae.networks import PhotometryVAE
-
-__all__ = ["load_network", "save_weights", "shipped_network"]
 
 
 def load_network(path: str | Path) -> PhotometryVAE:
-    """Read a :class:`~meteortut.tle_vae.networks.PhotometryVAE` for MMIA slices, as ``save_weights`` wrote it.
+    """Read a :class:`~meteortut.tle_vae.networks.PhotometryVAE` for MMIA slices.
 
     Parameters
     ----------
     path : path-like
-        ``….safetensors``; number of latent units and width are read off the shapes.
+        ``….safetensors``, as :func:`~meteortut.states.save_weights` writes it. Latent units and width are read off the
+        shapes.
 
     Returns
     -------
@@ -34,18 +33,8 @@ def load_network(path: str | Path) -> PhotometryVAE:
     FileNotFoundError
         If there is no such file.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; expected weights in safetensors.")
-    try:
-        state = {name: value.float() for name, value in load_file(path).items()}
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path.name} is not safetensors ({error}); expected weights as save_weights writes them."
-        ) from error
+    state = read_state(path)
     first, last = state.get("encoder.0.weight"), state.get("from_latent.0.weight")
     if first is None or last is None or first.ndim != 3 or last.ndim != 2 or not 0 < first.shape[0] <= 512:
         raise ValueError(

@@ -20,6 +20,7 @@ from safetensors.torch import save_file  # noqa: E402
 
 from meteortut import gradcam  # noqa: E402
 from meteortut.gradcam.tiles import check_image, network_input, tile_probabilities  # noqa: E402
+from meteortut.states import save_weights  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_official_weights_of_another_network_are_refused(tmp_path):
 
 def test_weights_survive_the_file(network, tiles, tmp_path):
     path = tmp_path / "w.safetensors"
-    gradcam.save_weights(network, path)
+    save_weights(network, path)
     assert path.stat().st_size < 3e6
     np.testing.assert_allclose(
         tile_probabilities(tiles, gradcam.load_weights(path)), tile_probabilities(tiles, network), atol=0.01

@@ -157,3 +157,17 @@ def test_notes_say_what_was_measured_on_cameras_held_out():
     assert located["found"] == 10 and tuned["tracks"]["satellites_called_meteors"] == 0
     assert located["points_px_median"] <= 2 and located["points_px_p90"] <= 6 and located["endpoint_px_median"] <= 15
     assert located["speed_error_percent_median"] <= 5
+
+
+def test_slow_tiles_hold_the_satellite_and_not_the_meteor(frames):
+    ff, label = frames["20230421_212840"]
+    (trail,) = [row for row in readers.read_slow_trails().itertuples() if ff.ff_file.startswith(row.ff_stem)]
+    origins = gradcam.tile_origins(ff.maxpixel.shape)
+    slow = gradcam.slow_tiles(ff.maxpixel, ff.maxframe, origins)
+
+    def holding(y, x):
+        return ((origins <= [y - 20, x - 20]) & (origins + gradcam.TILE > [y + 20, x + 20])).all(axis=1)
+
+    assert slow[holding(trail.y, trail.x)].all()
+    meteor = holding(np.mean(label.y_px), np.mean(label.x_px))
+    assert meteor.any() and not slow[meteor].any()

@@ -8,6 +8,7 @@ import torch
 
 from meteortut import tle_vae
 from meteortut.simulate.mmia import simulate_photometry
+from meteortut.states import save_weights
 from meteortut.tle_vae.networks import N_DARK, N_HEIGHTS
 from meteortut.tle_vae.photometry import N_SAMPLES
 from meteortut.tle_vae.training import _step
@@ -147,7 +148,7 @@ def test_levels_must_reach_over_the_slice() -> None:
 
 def test_weights_survive_the_file(trained: tle_vae.PhotometryVAE, slices: np.ndarray, tmp_path) -> None:
     path = tmp_path / "own.safetensors"
-    tle_vae.save_weights(trained, path)
+    save_weights(trained, path)
     again = tle_vae.load_network(path)
     np.testing.assert_allclose(tle_vae.embed(slices, again), tle_vae.embed(slices, trained), atol=0.05)
     with pytest.raises(FileNotFoundError, match="no file"):
