@@ -41,7 +41,9 @@ def best_of(calls: list[Callable[[], object]], rounds: int = 3) -> list[float]:
 
 def main() -> int:
     """Run all pairs and print them as a table."""
-    pairs = [Pair(*parts) for chapter in (chunking, gradcam, tle_vae, previewer, lightcurves) for parts in chapter.pairs()]
+    pairs = [
+        Pair(*parts) for chapter in (chunking, gradcam, tle_vae, previewer, lightcurves) for parts in chapter.pairs()
+    ]
     print(f"{'what':44} {'ours':>9} {'peer':>9}  ratio  peer")
     for pair in pairs:
         ours, peer = best_of([pair.ours, pair.peer])

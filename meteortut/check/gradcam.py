@@ -11,7 +11,7 @@ from meteortut.check.verdict import Verdict, number, unanswered
 
 
 def tiles_of_frame(answer: Any, shape: tuple[int, int], size: int, stride: int) -> Verdict:
-    """Check exercise 1: how many tiles a frame has, when the last of a row or column is aligned to the edge.
+    """Check chapter 3, exercise 1: how many tiles a frame has, when the last of a row or column is aligned to the edge.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def tiles_of_frame(answer: Any, shape: tuple[int, int], size: int, stride: int) 
 
 
 def weighted_map(answer: Any, activation: np.ndarray, gradient: np.ndarray) -> Verdict:
-    """Check exercise 2: Grad-CAM from what a layer gives and from the gradient of the logit there.
+    """Check chapter 3, exercise 2: Grad-CAM from what a layer gives and from the gradient of the logit there.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def weighted_map(answer: Any, activation: np.ndarray, gradient: np.ndarray) -> V
 
 
 def worst_rate(answer: Any, n: int, level: float = 0.95) -> Verdict:
-    """Check exercise 3: the upper end of the exact interval of a rate, after no error in n trials.
+    """Check chapter 3, exercise 3: the upper end of the exact interval of a rate, after no error in n trials.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def worst_rate(answer: Any, n: int, level: float = 0.95) -> Verdict:
 
 
 def true_speed(answer: Any, apparent: float, n_rows: int) -> Verdict:
-    """Check exercise 4: speed of a meteor that falls straight down a sensor with a rolling shutter.
+    """Check chapter 3, exercise 4: speed of a meteor that falls straight down a sensor with a rolling shutter.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def true_speed(answer: Any, apparent: float, n_rows: int) -> Verdict:
     return Verdict(name, False, "Not that. Rows, divided by the time between the two readings, in frame times.")
 
 
-def tile_statistic(answer: Any, tiles: np.ndarray, is_meteor: np.ndarray) -> Verdict:
-    """Check exercise 5 (open-ended): a number of the reader's own that is large for tiles with a meteor.
+def tile_statistic(answer: Any, tiles: np.ndarray, is_streak: np.ndarray) -> Verdict:
+    """Check chapter 3, exercise 5 (open-ended): a number of the reader's own that is large for tiles with a streak.
 
     Parameters
     ----------
@@ -192,8 +192,8 @@ def tile_statistic(answer: Any, tiles: np.ndarray, is_meteor: np.ndarray) -> Ver
         Takes one tile, ndarray of shape (96, 96), counts; gives a number.
     tiles : ndarray of shape (n, 96, 96), counts
         Tiles to try it on.
-    is_meteor : ndarray of bool of shape (n,)
-        Their labels.
+    is_streak : ndarray of bool of shape (n,)
+        Their labels, ``gradcam.streak_labels``.
 
     Returns
     -------
@@ -210,13 +210,13 @@ def tile_statistic(answer: Any, tiles: np.ndarray, is_meteor: np.ndarray) -> Ver
         return Verdict(
             name, False, "It does not give a finite number for every tile. What does it do on a tile without noise?"
         )
-    auc = float(roc_auc_score(is_meteor, np.array(values, dtype=float)))
+    auc = float(roc_auc_score(is_streak, np.array(values, dtype=float)))
     if auc >= 0.75:
-        return Verdict(name, True, f"An area of {auc:.2f}. Which kind of tile does it still mistake for a meteor?")
+        return Verdict(name, True, f"An area of {auc:.2f}. Which kind of tile does it still mistake for a streak?")
     if auc <= 0.25:
-        return Verdict(name, False, f"An area of {auc:.2f}: it is large for tiles *without* a meteor. Turn it round.")
+        return Verdict(name, False, f"An area of {auc:.2f}: it is large for tiles *without* a streak. Turn it round.")
     return Verdict(
-        name, False, f"An area of {auc:.2f}, where 0.5 is a coin. What has a meteor that stars and clouds have not?"
+        name, False, f"An area of {auc:.2f}, where 0.5 is a coin. What has a streak that stars and clouds have not?"
     )
 
 

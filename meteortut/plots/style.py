@@ -113,7 +113,7 @@ def confusion(matrices: dict[str, np.ndarray], labels: list[str]) -> Figure:
         axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
         for i, j in np.ndindex(share.shape):
             axes.text(
-                j, i, f"{share[i, j]:.0f}", ha="center", va="center", color="white" if share[i, j] > 55 else "black"
+                j, i, f"{share[i, j]:.0f} %", ha="center", va="center", color="white" if share[i, j] > 55 else "black"
             )
         axes.set_title(name)
         axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right")

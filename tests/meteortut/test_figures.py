@@ -79,7 +79,7 @@ def test_field_swap_shows_the_same_samples_twice(table):
 
 def test_confusion_rows_add_up_to_a_hundred():
     figure = plots.confusion({"a": np.array([[3, 1], [0, 0]])}, ["x", "y"])
-    assert [text.get_text() for text in figure.axes[0].texts] == ["75", "25", "0", "0"]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["75 %", "25 %", "0 %", "0 %"]
 
 
 def test_heights_and_lines_draw_what_they_are_given():
