@@ -112,7 +112,11 @@ def test_full_disk(
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
-def test_interrupted_midway_then_resumed(server: HostileServer, cache: Path) -> None:
+def test_interrupted_midway_then_resumed(server: HostileServer, cache: Path, request: pytest.FixtureRequest) -> None:
+    # A shell starts background jobs with SIGINT ignored, and Python then leaves it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+
     def interrupt(handler: Handler) -> None:
         handler.start(200, Content_Length=len(THREE["b3 #%41.bin"]))
         handler.wfile.write(THREE["b3 #%41.bin"][:100])
