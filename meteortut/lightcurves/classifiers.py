@@ -130,9 +130,8 @@ def shipped_classifier(path: Path | str | None = None) -> Classifier:
     ModuleNotFoundError
         If PyTorch is not installed.
     """
-    from safetensors.torch import load_file
-
     from meteortut.lightcurves.network import build_network
+    from meteortut.states import load_state, read_state
 
     path = WEIGHTS if path is None else Path(path)
     if not path.is_file():
@@ -140,7 +139,7 @@ def shipped_classifier(path: Path | str | None = None) -> Classifier:
             f"there are no weights at {path}. Run tools/train_lightcurves.py, or pass a trained model."
         )
     network = build_network(len(LABELS))
-    network.load_state_dict(load_file(path))
+    load_state(network, read_state(path), path.name)
     return cnn_classifier(network.eval())
 
 

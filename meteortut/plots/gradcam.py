@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from meteortut.plots.scmos import NOISY_DPI, stretched
-from meteortut.plots.style import BLUE, GREEN, GREY, ORANGE, SKY, panels, styled
+from meteortut.plots.style import BLUE, GREEN, GREY, ORANGE, PAGE, SKY, panels, rails, styled
 
 #: Distance of the two rails between which a track lies, pixels per pixel of the picture's longer side.
 _RAILS = 0.04
-#: Width of a figure, inches: a page shows no more.
-_PAGE = 8.4
+#: Bright on a dark sky.
+YELLOW = "#ffd166"
 _LOOKS = [(ORANGE, "-", "o"), (BLUE, "--", "s"), (GREEN, ":", "^"), ("black", "-.", "d"), (SKY, "-", "v")]
 
 
@@ -45,7 +45,7 @@ def sky_gallery(
     Figure
     """
     height, width = next(iter(pictures.values())).shape
-    side = _PAGE / columns
+    side = PAGE / columns
     figure, row = panels(len(pictures), columns, (side, side * height / width + 0.3), dpi=NOISY_DPI)
     for axes, (title, picture) in zip(row, pictures.items(), strict=True):
         if title in linear:
@@ -55,7 +55,7 @@ def sky_gallery(
         axes.set_title(title, fontsize="small")
         axes.set(xticks=[], yticks=[])
         if tracks and title in tracks:
-            _rails(axes, *tracks[title], _RAILS * max(picture.shape))
+            rails(axes, _ends(*tracks[title]), _RAILS * max(picture.shape), YELLOW)
     return figure
 
 
@@ -80,12 +80,11 @@ def sighting(
     -------
     Figure
     """
-    tall = _PAGE * image.shape[0] / image.shape[1]
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=(_PAGE, tall + 2.4), height_ratios=[tall, 2.2])
+    tall = PAGE * image.shape[0] / image.shape[1]
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(PAGE, tall + 2.4), height_ratios=[tall, 2.2])
     _sky(upper, image)
     _heat(upper, heat)
-    y, x = np.asarray(ends, float).T
-    _rails(upper, y, x, 0.02 * max(image.shape))
+    rails(upper, np.asarray(ends, float), 0.02 * max(image.shape), YELLOW)
     upper.set(xticks=[], yticks=[])
     if label is not None:
         lower.plot(label.time_s, label.along_px, "s", mfc="none", color=BLUE, markersize=9, label="label")
@@ -124,14 +123,14 @@ def heat_maps(
     -------
     Figure
     """
-    side = _PAGE / columns
+    side = PAGE / columns
     figure, row = panels(len(maps) + 1, columns, (side, side + 0.3), dpi=NOISY_DPI)
     for axes, (title, heat) in zip(row, {"the tile": None, **maps}.items(), strict=True):
         _sky(axes, image)
         axes.set_title(title, fontsize="small")
         axes.set(xticks=[], yticks=[])
         if points is not None:
-            _rails(axes, *points, 0.05 * max(image.shape))
+            rails(axes, _ends(*points), 0.05 * max(image.shape), YELLOW)
         if heat is not None:
             _heat(axes, heat)
             if peaks:
@@ -155,7 +154,7 @@ def roc_curves(scores: Mapping[str, pd.DataFrame]) -> Figure:
     """
     from sklearn.metrics import precision_recall_curve, roc_curve
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(_PAGE, 3.8))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.8))
     for (name, table), (colour, style, _) in zip(scores.items(), _LOOKS, strict=False):
         table = table[table.label >= 0]
         false, hits, _ = roc_curve(table.label, table.score, drop_intermediate=False)
@@ -183,7 +182,7 @@ def times_along(tracks: Mapping[str, pd.DataFrame], n_rows: int = 720) -> Figure
     -------
     Figure
     """
-    figure, row = panels(len(tracks), 3, (_PAGE / 3, 3.0), sharey=True)
+    figure, row = panels(len(tracks), 3, (PAGE / 3, 3.0), sharey=True)
     for axes, (title, table) in zip(row, tracks.items(), strict=True):
         axes.plot(table.along_px, table.frame + table.y / n_rows, ".", color=BLUE, markersize=4)
         axes.set(xlabel="distance along the track / pixels", ylim=(0, 256))
@@ -207,7 +206,7 @@ def speed_curves(curves: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], column
     -------
     Figure
     """
-    figure, row = panels(len(curves), columns, (_PAGE / columns, 2.2))
+    figure, row = panels(len(curves), columns, (PAGE / columns, 2.2))
     for axes, (title, (ours, theirs)) in zip(row, curves.items(), strict=True):
         start = min(ours.time_s.min(), theirs.time_s.min())
         axes.plot(theirs.time_s - start, theirs.along_px, "s", mfc="none", color=BLUE, markersize=7, label="label")
@@ -234,12 +233,6 @@ def _heat(axes: Axes, heat: np.ndarray) -> None:
         axes.contour(share, levels=[0.5], colors="white", linewidths=1, zorder=2)
 
 
-def _rails(axes: Axes, y: np.ndarray, x: np.ndarray, away: float) -> None:
-    """Two dashed lines, one on each side of the line from the first to the last point."""
-    limits = axes.get_xlim(), axes.get_ylim()
-    dy, dx = y[-1] - y[0], x[-1] - x[0]
-    length = max(float(np.hypot(dy, dx)), 1e-9)
-    for side in (-away, away):
-        sy, sx = side * dx / length, -side * dy / length
-        axes.plot([x[0] + sx, x[-1] + sx], [y[0] + sy, y[-1] + sy], "--", color="#ffd166", linewidth=1.3, zorder=3)
-    axes.set(xlim=limits[0], ylim=limits[1])
+def _ends(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """First and last point, (2, 2)."""
+    return np.array([[y[0], x[0]], [y[-1], x[-1]]], dtype=float)

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.ndimage import map_coordinates
 
-from meteortut.plots.style import BLUE, GREY, NIGHT, ORANGE, styled
+from meteortut.plots.style import BLUE, GREY, NIGHT, ORANGE, PAGE, panels, rails, styled
 
 #: A thumbnail of the contact sheet has this many pixels at most along a side; those of real cameras are larger.
 THUMBNAIL_PX = 96
@@ -47,7 +46,7 @@ def contact_sheet(frames: np.ndarray, marks: Sequence[str], columns: int = 12) -
     for k in range(n):
         row, column = divmod(k, columns)
         sheet[row * tall : row * tall + height, column * wide : column * wide + width] = grey[k]
-    figure = plt.figure(figsize=(11, 11 * sheet.shape[0] / sheet.shape[1]), facecolor=NIGHT, dpi=NOISY_DPI)
+    figure = plt.figure(figsize=(PAGE, PAGE * sheet.shape[0] / sheet.shape[1]), facecolor=NIGHT, dpi=NOISY_DPI)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=1)
@@ -101,28 +100,15 @@ def frame_gallery(
     -------
     Figure
     """
-    rows = -(-len(pictures) // columns)
-    size = (2.7 * columns, 2.95 * rows)
-    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, dpi=NOISY_DPI)
-    for axes in grid.flat[len(pictures) :]:
-        axes.axis("off")
-    for axes, (title, picture) in zip(grid.flat, pictures.items(), strict=False):
+    side = PAGE / columns
+    figure, row = panels(len(pictures), columns, (side, side + 0.25), dpi=NOISY_DPI)
+    for axes, (title, picture) in zip(row, pictures.items(), strict=True):
         axes.imshow(stretched(picture), cmap="gray", vmin=0, vmax=1, origin="lower", interpolation="antialiased")
         axes.set_title(title, fontsize="small")
         axes.set(xticks=[], yticks=[])
         if lines and title in lines:
-            _rails(axes, np.asarray(lines[title], float), 0.025 * max(picture.shape))
+            rails(axes, np.asarray(lines[title], float), 0.025 * max(picture.shape))
     return figure
-
-
-def _rails(axes: Axes, ends: np.ndarray, away: float) -> None:
-    """Two dashed lines, one on each side of the line with these ends."""
-    limits = axes.get_xlim(), axes.get_ylim()
-    along = (ends[1] - ends[0]) / max(float(np.hypot(*(ends[1] - ends[0]))), 1e-9)
-    for side in (-1, 1):
-        y, x = (ends + side * away * np.array([-along[1], along[0]])).T
-        axes.plot(x, y, color=ORANGE, linestyle="--", linewidth=1.4)
-    axes.set(xlim=limits[0], ylim=limits[1])
 
 
 @styled
@@ -144,7 +130,7 @@ def night(table: pd.DataFrame, kinds: Mapping[str, Sequence[bool]]) -> Figure:
     n_panels = table.shape[1] + 1
     heights = [1.0] * table.shape[1] + [0.24 * max(len(present), 1) + 0.15]
     figure, column = plt.subplots(
-        n_panels, 1, figsize=(9, 1.35 * sum(heights) + 0.6), sharex=True, squeeze=False, height_ratios=heights
+        n_panels, 1, figsize=(PAGE, 1.35 * sum(heights) + 0.6), sharex=True, squeeze=False, height_ratios=heights
     )
     odd = np.any([np.zeros(len(table), bool), *present.values()], axis=0)
     frame = np.arange(len(table))
@@ -181,12 +167,12 @@ def trail_evidence(z: np.ndarray, ends: np.ndarray, stars: np.ndarray | None = N
     -------
     Figure
     """
-    figure, row = plt.subplots(1, 3, figsize=(11, 3.7), width_ratios=[1, 1, 1.15])
+    figure, row = plt.subplots(1, 3, figsize=(PAGE, 3.0), width_ratios=[1, 1, 1.15])
     for axes, title in zip(row, ("the frame", "between the dashes: a trail"), strict=False):
         axes.imshow(np.clip(z, -2, 6), cmap="gray", origin="lower")
         axes.set_title(title)
         axes.set(xticks=[], yticks=[])
-    _rails(row[1], np.asarray(ends, float), 0.025 * max(z.shape))
+    rails(row[1], np.asarray(ends, float), 0.025 * max(z.shape))
     away = np.arange(-reach_px, reach_px + 1)
     clipped = np.clip(z, -3, 3) if stars is None else np.where(stars, np.nan, np.clip(z, -3, 3))
     sums = _parallel_sums(clipped, np.asarray(ends, float), away)

@@ -8,11 +8,14 @@ from typing import Any, ParamSpec
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 #: Colour-blind safe (Okabe and Ito 2008), of clearly different lightness.
 BLUE, ORANGE, GREEN, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#56b4e9", "#777777"
 NIGHT = "#0b1020"
+#: Width of a page, inches: what is wider is shrunk, its letters too.
+PAGE = 8.4
 
 _STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
@@ -90,6 +93,26 @@ def paired_panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figu
     for axes in pairs[n:].flat:
         axes.axis("off")
     return figure, pairs[:n]
+
+
+def rails(axes: Axes, ends: np.ndarray, away: float, colour: str = ORANGE) -> None:
+    """Draw two dashed lines, one on each side of a line, not over it; the limits of the axes stay.
+
+    Parameters
+    ----------
+    axes : Axes
+    ends : ndarray of shape (2, 2), pixels
+        Ends (y, x) of the line.
+    away : float, pixels
+        From the line to each rail.
+    colour : str
+    """
+    limits = axes.get_xlim(), axes.get_ylim()
+    along = (ends[1] - ends[0]) / max(float(np.hypot(*(ends[1] - ends[0]))), 1e-9)
+    for side in (-1, 1):
+        y, x = (ends + side * away * np.array([-along[1], along[0]])).T
+        axes.plot(x, y, color=colour, linestyle="--", linewidth=1.4, zorder=3)
+    axes.set(xlim=limits[0], ylim=limits[1])
 
 
 @styled
