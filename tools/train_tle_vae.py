@@ -265,7 +265,10 @@ def part_judge(given: argparse.Namespace) -> dict[str, Any]:
         "measured features": tle_vae.standardised(tle_vae.measured_features(photometry)),
     }
     ours = [tle_vae.load_network(given.work / f"ours_{seed}.safetensors") for seed in range(given.seeds)]
-    points["heights alone"] = tle_vae.embed(photometry, ours[0])[:, :3]
+    whole = tle_vae.embed(photometry, ours[0])
+    heights, course = whole[:, tle_vae.HEIGHTS], whole[:, tle_vae.COURSE]
+    points |= {"heights alone": heights, "course alone": course, "heights and course": np.hstack([heights, course])}
+    points["without course"] = np.delete(whole, tle_vae.COURSE, axis=1)
     for name, own in points.items():
         result[name] = summary([judge_points(own, truth, seed) for seed in range(given.seeds)])
     result["ours"] = summary([judge(network, photometry, truth, seed) for seed, network in enumerate(ours)])

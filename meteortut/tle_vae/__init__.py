@@ -1,11 +1,12 @@
 """Chapter 4: a variational autoencoder for three-band photometry of lightning and what flashes above it."""
 
 from meteortut.tle_vae.baselines import measured_features, principal_components, standardised
+from meteortut.tle_vae.course import likeness, lit_share
 from meteortut.tle_vae.elbo import active_units, gaussian_kl, warm_up
 from meteortut.tle_vae.embedding import embed, reconstruct
 from meteortut.tle_vae.faithful import FaithfulVAE
 from meteortut.tle_vae.likelihoods import beta_bits, beta_log_density, discretised_logistic
-from meteortut.tle_vae.networks import BetaPhotometryVAE, Codes, PhotometryVAE
+from meteortut.tle_vae.networks import COURSE, HEIGHTS, BetaPhotometryVAE, Codes, PhotometryVAE
 from meteortut.tle_vae.novelty import latent_places, rank_novelty, reconstruction_bits
 from meteortut.tle_vae.other_light import (
     RadioScores,
@@ -39,7 +40,9 @@ from meteortut.tle_vae.weights import load_network, shipped_network
 
 __all__ = [
     "BANDS",
+    "COURSE",
     "FAITHFUL",
+    "HEIGHTS",
     "OURS",
     "QUANTA",
     "BetaPhotometryVAE",
@@ -65,6 +68,8 @@ __all__ = [
     "interval",
     "k_means",
     "latent_places",
+    "likeness",
+    "lit_share",
     "load_network",
     "measured_features",
     "principal_components",

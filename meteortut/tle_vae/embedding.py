@@ -25,9 +25,10 @@ def embed(photometry: np.ndarray, network: PhotometryVAE | None = None) -> np.nd
 
     Returns
     -------
-    ndarray of float32 of shape (n, n_latent)
-        First the heights of the three bands, 0 (no light) to 4; then the posterior means of the shape's units. It does not
-        change when an event comes earlier or later, as long as all of it is in the slice. No slices give no rows.
+    ndarray of float32 of shape (n, 5 + n_latent)
+        The heights of the three bands, 0 (no light) to 4; how long light lasts and how alike 337 and 777.4 nm run
+        (:mod:`~meteortut.tle_vae.course`); the posterior means of the shape's units. Each part has its weight. It hardly
+        changes when an event comes earlier or later, as long as all of it is in the slice. No slices give no rows.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def embed(photometry: np.ndarray, network: PhotometryVAE | None = None) -> np.nd
     """
     values = check_photometry(photometry)
     chosen = shipped_network() if network is None else network
-    found = np.empty((len(values), chosen.n_bands + chosen.n_latent), np.float32)
+    found = np.empty((len(values), chosen.n_bands + 2 + chosen.n_latent), np.float32)
     for first in range(0, len(values), BATCH):
         batch = torch.from_numpy(np.ascontiguousarray(values[first : first + BATCH]))
         found[first : first + BATCH] = chosen.embedding(batch).numpy()

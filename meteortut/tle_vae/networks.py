@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from meteortut.tle_vae.course import likeness, lit_share
 from meteortut.tle_vae.elbo import draw, gaussian_kl
 from meteortut.tle_vae.likelihoods import CLIP, beta_bits, beta_log_density, discretised_logistic
 from meteortut.tle_vae.photometry import N_SAMPLES, QUANTA, TOP
@@ -38,8 +39,13 @@ THINNING = 8
 KNEE = 0.1
 
 
-#: Scales of the two parts of the embedding. Chosen by the adjusted Rand index on validation slices of the first world.
-HEIGHT_WEIGHT, SHAPE_WEIGHT = 4.0, 0.25
+#: Scales of the parts of the embedding. Those of heights and shape were chosen by the adjusted Rand index, those of the
+#: course (decades of the lit share, correlation) by purity, both on validation slices of the first world.
+HEIGHT_WEIGHT, SHAPE_WEIGHT, COURSE_WEIGHTS = 4.0, 0.25, (4.0, 2.0)
+#: Added to the lit share before its logarithm: one bin of 250.
+LEAST_SHARE = 0.004
+#: What the first columns of an embedding of three bands are; units of the shape follow.
+HEIGHTS, COURSE = slice(0, 3), slice(3, 5)
 
 
 class Codes(NamedTuple):
@@ -133,15 +139,20 @@ class PhotometryVAE(nn.Module):
 
     @torch.no_grad()
     def embedding(self, photometry: torch.Tensor) -> torch.Tensor:
-        """Give what tells kinds apart, (n, n_bands + n_latent): heights on a scale that saturates, then the shape's means.
+        """Give what tells slices apart, (n, n_bands + 2 + n_latent): heights on a scale that saturates, course, shape's means.
 
         A flash twice as bright is of the same kind, so that the height counts as present or absent with a short way
-        between. When it came and how dark it was are left out.
+        between. The course is how long light lasts (logarithm of the lit share) and whether the bands run together
+        (:mod:`~meteortut.tle_vae.course`). When it came and how dark it was are left out.
         """
         steps = self.steps(photometry)
         codes = self.codes(steps)
         there = torch.tanh((torch.asinh(codes.height) - 1).clamp_min(0) / 2)
-        return torch.cat([HEIGHT_WEIGHT * there, SHAPE_WEIGHT * self._posterior(steps, codes)[0]], dim=1)
+        calm = _without_spikes(steps)
+        long = COURSE_WEIGHTS[0] * torch.log10(lit_share(calm) + LEAST_SHARE)
+        alike = COURSE_WEIGHTS[1] * likeness(calm)
+        course = torch.stack([long, alike], dim=1)
+        return torch.cat([HEIGHT_WEIGHT * there, course, SHAPE_WEIGHT * self._posterior(steps, codes)[0]], dim=1)
 
     def _posterior(self, steps: torch.Tensor, codes: Codes) -> tuple[torch.Tensor, torch.Tensor]:
         seen = torch.cat([self.encoder(self.views(steps, codes)), torch.asinh(codes.height)], dim=1)
