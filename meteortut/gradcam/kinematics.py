@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from meteortut.gradcam.lines import significance
+from meteortut.gradcam.significance import significance
 from meteortut.gradcam.tiles import check_image
 from meteortut.gradcam.track import Track
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from meteortut.gradcam.lines import significance
+from meteortut.gradcam.significance import significance
 from meteortut.gradcam.tiles import check_image
 
 #: Fewest images from which something may be said to stand still.

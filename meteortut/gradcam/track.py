@@ -10,7 +10,8 @@ from scipy import ndimage
 from torch import nn
 
 from meteortut.gradcam.cam import grad_cam
-from meteortut.gradcam.lines import Line, Pixels, beside, bright_pixels, find_line, significance
+from meteortut.gradcam.lines import Line, beside, find_line
+from meteortut.gradcam.significance import Pixels, bright_pixels, significance
 from meteortut.gradcam.tiles import TILE, check_image, cut_tiles, tile_scores
 
 #: A tile at or above this is looked into: more likely a meteor than not.

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from meteortut import gradcam  # noqa: E402
-from meteortut.gradcam.lines import bright_pixels, find_line, significance  # noqa: E402
+from meteortut.gradcam.lines import find_line  # noqa: E402
+from meteortut.gradcam.significance import bright_pixels, significance  # noqa: E402
 
 SHAPE = (240, 320)
 N_FRAMES = 256
