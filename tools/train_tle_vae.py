@@ -265,13 +265,14 @@ def part_judge(given: argparse.Namespace) -> dict[str, Any]:
         "measured features": tle_vae.standardised(tle_vae.measured_features(photometry)),
     }
     ours = [tle_vae.load_network(given.work / f"ours_{seed}.safetensors") for seed in range(given.seeds)]
-    whole = tle_vae.embed(photometry, ours[0])
+    whole = tle_vae.embed(photometry, ours[0], course=True)
     heights, course = whole[:, tle_vae.HEIGHTS], whole[:, tle_vae.COURSE]
     points |= {"heights alone": heights, "course alone": course, "heights and course": np.hstack([heights, course])}
-    points["without course"] = np.delete(whole, tle_vae.COURSE, axis=1)
     for name, own in points.items():
         result[name] = summary([judge_points(own, truth, seed) for seed in range(given.seeds)])
     result["ours"] = summary([judge(network, photometry, truth, seed) for seed, network in enumerate(ours)])
+    courses = [tle_vae.embed(photometry, network, course=True) for network in ours]
+    result["ours with course"] = summary([judge_points(own, truth, seed) for seed, own in enumerate(courses)])
     rows = []
     for seed in range(given.seeds):
         path = given.work / f"faithful_{seed}.pt"

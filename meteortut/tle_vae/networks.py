@@ -44,8 +44,8 @@ KNEE = 0.1
 HEIGHT_WEIGHT, SHAPE_WEIGHT, COURSE_WEIGHTS = 4.0, 0.25, (4.0, 2.0)
 #: Added to the lit share before its logarithm: one bin of 250.
 LEAST_SHARE = 0.004
-#: What the first columns of an embedding of three bands are; units of the shape follow.
-HEIGHTS, COURSE = slice(0, 3), slice(3, 5)
+#: Columns of an embedding of three bands: the heights; the course, where it was asked for.
+HEIGHTS, COURSE = slice(0, 3), slice(-2, None)
 
 
 class Codes(NamedTuple):
@@ -138,21 +138,22 @@ class PhotometryVAE(nn.Module):
         return self._posterior(steps, self.codes(steps))
 
     @torch.no_grad()
-    def embedding(self, photometry: torch.Tensor) -> torch.Tensor:
-        """Give what tells slices apart, (n, n_bands + 2 + n_latent): heights on a scale that saturates, course, shape's means.
+    def embedding(self, photometry: torch.Tensor, course: bool = False) -> torch.Tensor:
+        """Give what tells slices apart, (n, n_bands + n_latent): heights on a scale that saturates, then the shape's means.
 
         A flash twice as bright is of the same kind, so that the height counts as present or absent with a short way
-        between. The course is how long light lasts (logarithm of the lit share) and whether the bands run together
-        (:mod:`~meteortut.tle_vae.course`). When it came and how dark it was are left out.
+        between. When it came and how dark it was are left out. With ``course``, two columns follow: how long light lasts
+        (logarithm of the lit share) and whether the bands run together (:mod:`~meteortut.tle_vae.course`).
         """
         steps = self.steps(photometry)
         codes = self.codes(steps)
         there = torch.tanh((torch.asinh(codes.height) - 1).clamp_min(0) / 2)
-        calm = _without_spikes(steps)
-        long = COURSE_WEIGHTS[0] * torch.log10(lit_share(calm) + LEAST_SHARE)
-        alike = COURSE_WEIGHTS[1] * likeness(calm)
-        course = torch.stack([long, alike], dim=1)
-        return torch.cat([HEIGHT_WEIGHT * there, course, SHAPE_WEIGHT * self._posterior(steps, codes)[0]], dim=1)
+        parts = [HEIGHT_WEIGHT * there, SHAPE_WEIGHT * self._posterior(steps, codes)[0]]
+        if course:
+            calm = _without_spikes(steps)
+            long = COURSE_WEIGHTS[0] * torch.log10(lit_share(calm) + LEAST_SHARE)
+            parts += [long[:, None], COURSE_WEIGHTS[1] * likeness(calm)[:, None]]
+        return torch.cat(parts, dim=1)
 
     def _posterior(self, steps: torch.Tensor, codes: Codes) -> tuple[torch.Tensor, torch.Tensor]:
         seen = torch.cat([self.encoder(self.views(steps, codes)), torch.asinh(codes.height)], dim=1)
