@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from meteortut.windows import window_starts
+
 AXES = ("time", "y", "x")
 
 
@@ -60,12 +62,7 @@ class ChunkGrid:
     @cached_property
     def starts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Where chunks begin along time, y and x: three ndarrays of int, ascending."""
-        starts = []
-        for whole, part, step in zip(self.shape, self.size, self.step, strict=True):
-            regular = np.arange(0, whole - part + 1, step)
-            last = whole - part
-            aligned = [last] if regular[-1] != last and regular[-1] + part < whole else []
-            starts.append(np.append(regular, aligned).astype(int))
+        starts = [window_starts(*each) for each in zip(self.shape, self.size, self.step, strict=True)]
         return starts[0], starts[1], starts[2]
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from torch import nn
 
 from meteortut.gradcam.tiles import check_image, network_input, tile_probabilities
 from meteortut.gradcam.weights import shipped_network
+from meteortut.windows import window_starts
 
 
 @contextmanager
@@ -142,7 +143,7 @@ def occlusion(image: np.ndarray, network: nn.Module | None = None, size: int = 1
     image = check_image(image)
     if not 1 <= step <= size <= min(image.shape):
         raise ValueError(f"size is {size} and step is {step}; expected 1 ≤ step ≤ size ≤ {min(image.shape)}.")
-    corners = [np.unique(np.append(np.arange(0, side - size, step), side - size)) for side in image.shape]
+    corners = [window_starts(side, size, step) for side in image.shape]
     squares = [np.s_[y : y + size, x : x + size] for y in corners[0] for x in corners[1]]
     hidden = np.repeat(image[None], len(squares) + 1, axis=0)
     for tile, square in zip(hidden, squares, strict=False):

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from meteortut.gradcam.weights import shipped_network
+from meteortut.windows import window_starts
 
 #: Side of a tile, and steps from one to the next, pixels: a track of up to 48 px lies whole in at least one tile.
 TILE, STRIDE = 96, 48
@@ -77,7 +78,7 @@ def tile_origins(shape: tuple[int, int], stride: int = STRIDE) -> np.ndarray:
         (y, x) of each tile's upper left pixel, row by row. (720, 1280) has 14 × 26 = 364 tiles. A side of up to 96
         pixels has one.
     """
-    starts = [np.unique(np.append(np.arange(0, max(side - TILE, 0), stride), max(side - TILE, 0))) for side in shape]
+    starts = [window_starts(max(side, TILE), TILE, stride) for side in shape]
     return np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
