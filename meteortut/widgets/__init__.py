@@ -1,9 +1,20 @@
-"""Widgets: one that moves without a kernel, on the pages of the book, and four for a running notebook."""
+"""Widgets: one that moves without a kernel, on the pages of the book, and five for a running notebook."""
 
 from meteortut.widgets.astroview import AstroView, FitsFolder, open_astroview, open_folder
 from meteortut.widgets.dials import dials
 from meteortut.widgets.explorer import explorer
 from meteortut.widgets.flipbook import flipbook
+from meteortut.widgets.latent import LatentExplorer
 from meteortut.widgets.paintboard import PaintBoard
 
-__all__ = ["AstroView", "FitsFolder", "PaintBoard", "dials", "explorer", "flipbook", "open_astroview", "open_folder"]
+__all__ = [
+    "AstroView",
+    "FitsFolder",
+    "LatentExplorer",
+    "PaintBoard",
+    "dials",
+    "explorer",
+    "flipbook",
+    "open_astroview",
+    "open_folder",
+]
