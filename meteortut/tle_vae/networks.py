@@ -41,7 +41,7 @@ KNEE = 0.1
 
 #: Scales of the parts of the embedding. Those of heights and shape were chosen by the adjusted Rand index, those of the
 #: course (decades of the lit share, correlation) by purity, both on validation slices of the first world.
-HEIGHT_WEIGHT, SHAPE_WEIGHT, COURSE_WEIGHTS = 4.0, 0.25, (4.0, 2.0)
+HEIGHT_WEIGHT, SHAPE_WEIGHT, COURSE_WEIGHTS = 4.0, 0.25, (8.0, 8.0)
 #: Added to the lit share before its logarithm: one bin of 250.
 LEAST_SHARE = 0.004
 #: Columns of an embedding of three bands: the heights; the course, where it was asked for.
