@@ -23,7 +23,8 @@ simulated ones 8, 6, 0.22 and 0.50. Real ones light 1.65 pixels in a frame, simu
 their noise joins in.
 """
 
-from meteortut.simulate.minieuso.camera import build_camera, from_focal, noise, to_focal
+from meteortut.focal import from_focal, to_focal
+from meteortut.simulate.minieuso.camera import build_camera, noise
 from meteortut.simulate.minieuso.session import Session, sessions
 from meteortut.simulate.minieuso.skies import SESSION_METEORS, SKIES, Sky
 from meteortut.simulate.minieuso.streaming import simulate_session, stream

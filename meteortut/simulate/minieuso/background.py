@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from meteortut.focal import SIDE
 from meteortut.simulate.minieuso.camera import Camera, build_camera
 from meteortut.simulate.minieuso.ground import DIMMING_FRAMES, Ground
 from meteortut.simulate.minieuso.skies import Sky
 from meteortut.simulate.minieuso.sources import REACH, Sources, render
 from meteortut.simulate.minieuso.transients import describe, draw_transients
-from meteortut.simulate.minieuso.worlds import SIDE, World
+from meteortut.simulate.minieuso.worlds import World
 
 #: Instants per frame that are averaged for what drifts with the ground, and for what flashes.
 CITY_STEPS, FLASH_STEPS = 1, 4

@@ -6,56 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from meteortut.simulate.minieuso.worlds import GTU_PER_FRAME, SIDE, TUBE, World
+from meteortut.focal import GTU_PER_FRAME, N_TUBES, SIDE, SIGMA_PER_FWHM, TUBE, to_focal
+from meteortut.simulate.minieuso.worlds import World
 from meteortut.simulate.shared import log_uniform
 
-N_TUBES = SIDE // TUBE
-#: Standard deviation of a Gaussian of FWHM 1.
-SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
 #: Values worked on at a time, so that they stay in the processor's cache.
 _CACHED = 32_768
-
-
-def to_focal(pixel: ArrayLike, gap: float = 1.0) -> np.ndarray:
-    """Turn array coordinates into positions on the focal surface, where tracks are straight.
-
-    Parameters
-    ----------
-    pixel : array-like, pixels of the array
-        Row or column; the centre of pixel i is at i, its edges at i ± 0.5.
-    gap : float
-        Gap between tubes of 8 pixels, in pixels.
-
-    Returns
-    -------
-    ndarray of the same shape, focal pixels
-        pixel + gap · (tube index). Outside the array the outer tubes go on.
-    """
-    pixel = np.asarray(pixel, float)
-    return pixel + gap * np.clip(np.floor((pixel + 0.5) / TUBE), 0, N_TUBES - 1)
-
-
-def from_focal(focal: ArrayLike, gap: float = 1.0) -> np.ndarray:
-    """Turn positions on the focal surface into array coordinates, the inverse of :func:`to_focal`.
-
-    Parameters
-    ----------
-    focal : array-like, focal pixels
-    gap : float
-        Gap between tubes of 8 pixels, in pixels.
-
-    Returns
-    -------
-    ndarray of the same shape, pixels of the array
-        What falls into a gap comes out at the edge between two tubes (7.5, 15.5, …).
-    """
-    focal = np.asarray(focal, float)
-    tube = np.clip(np.floor((focal + 0.5) / (TUBE + gap)), 0, N_TUBES - 1)
-    inner = focal + 0.5 - tube * (TUBE + gap)
-    inner = np.where(tube < N_TUBES - 1, np.minimum(inner, TUBE), inner)
-    return tube * TUBE + inner - 0.5
 
 
 @dataclass(frozen=True, eq=False)

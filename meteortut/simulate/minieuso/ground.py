@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from meteortut.focal import GROUND_DRIFT_PX, METEOR_DRIFT_PX
 from meteortut.simulate.minieuso.camera import Camera
 from meteortut.simulate.minieuso.skies import Sky
 from meteortut.simulate.minieuso.sources import Sources, steady
-from meteortut.simulate.minieuso.worlds import GROUND_DRIFT_PX, METEOR_DRIFT_PX, Range, World
+from meteortut.simulate.minieuso.worlds import Range, World
 from meteortut.simulate.shared import log_uniform
 
 #: Plane waves that make up a texture.

@@ -7,12 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from meteortut.focal import (
+    FRAME_S,
+    GTU_PER_FRAME,
+    METEOR_DRIFT_PX,
+    METEOR_KM_PX,
+    SIGMA_PER_FWHM,
+    from_focal,
+)
 from meteortut.simulate.minieuso.background import Background
-from meteortut.simulate.minieuso.camera import SIGMA_PER_FWHM, Camera, from_focal, noise
+from meteortut.simulate.minieuso.camera import Camera, noise
 from meteortut.simulate.minieuso.skies import Sky
 from meteortut.simulate.minieuso.sources import Sources, render
 from meteortut.simulate.minieuso.transients import central_share
-from meteortut.simulate.minieuso.worlds import FRAME_S, GTU_PER_FRAME, METEOR_DRIFT_PX, METEOR_KM_PX, World
+from meteortut.simulate.minieuso.worlds import World
 
 #: Faintest magnitude drawn; nothing fainter than +6.5 can be a hit.
 FAINTEST_MAG = 7.0

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from meteortut.focal import SIDE
 from meteortut.simulate.minieuso.skies import SESSION_METEORS, SKIES, Sky
 from meteortut.simulate.minieuso.streaming import FRAMES_PER_METEOR, stream
 from meteortut.simulate.minieuso.truth import Truth
-from meteortut.simulate.minieuso.worlds import SIDE, WORLDS
+from meteortut.simulate.minieuso.worlds import WORLDS
 from meteortut.simulate.shared import choose_world
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from meteortut.focal import SIDE, TUBE
 from meteortut.simulate.minieuso.camera import Camera
-from meteortut.simulate.minieuso.worlds import SIDE, TUBE
 
 #: A point spread is followed this many standard deviations from its middle, a bell this many: fireballs have far tails.
 REACH, BELL_REACH = 4.5, 6.0

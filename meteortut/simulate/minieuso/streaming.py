@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from meteortut.focal import SIDE
 from meteortut.simulate.minieuso.background import Background
 from meteortut.simulate.minieuso.camera import noise
 from meteortut.simulate.minieuso.skies import SKIES, Sky
 from meteortut.simulate.minieuso.truth import Truth, draw_truth
-from meteortut.simulate.minieuso.worlds import SIDE, WORLDS
+from meteortut.simulate.minieuso.worlds import WORLDS
 from meteortut.simulate.shared import choose_world
 
 #: Each stretch of this many frames has a generator of its own, so that frames do not depend on how they are cut into blocks.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from meteortut.simulate.minieuso.camera import N_TUBES, SIGMA_PER_FWHM, Camera, from_focal
+from meteortut.focal import GROUND_DRIFT_PX, N_TUBES, SIGMA_PER_FWHM, TUBE, from_focal
+from meteortut.simulate.minieuso.camera import Camera
 from meteortut.simulate.minieuso.skies import Sky
 from meteortut.simulate.minieuso.sources import Sources, steady
-from meteortut.simulate.minieuso.worlds import GROUND_DRIFT_PX, TUBE, World
+from meteortut.simulate.minieuso.worlds import World
 from meteortut.simulate.shared import log_uniform
 
 KINDS = ("lightning", "large flash", "static flash", "slow point")

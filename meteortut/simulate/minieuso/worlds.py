@@ -8,18 +8,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Length of a frame, s: 128 × 128 gate time units of 2.5 µs (Zotov et al. 2023).
-FRAME_S = 128 * 128 * 2.5e-6
-#: Gate time units averaged in a frame.
-GTU_PER_FRAME = 128 * 128
-#: Side of the focal surface and of one of its 6 × 6 photomultiplier tubes, pixels.
-SIDE, TUBE = 48, 8
-#: Width of a pixel on the ground and at meteor height (100 km), km (Zotov et al. 2023; Barghini et al. 2024).
-GROUND_KM_PX, METEOR_KM_PX = 6.3, 4.8
-#: Speed of the point below the ISS, on the ground (7.3–7.4) and at 100 km (7.66 km/s times 6471/6778), km/s.
-GROUND_KM_S, METEOR_ISS_KM_S = 7.35, 7.31
-#: Drift of whatever rests on the ground, and at meteor height, focal pixels per frame.
-GROUND_DRIFT_PX, METEOR_DRIFT_PX = GROUND_KM_S / GROUND_KM_PX * FRAME_S, METEOR_ISS_KM_S / METEOR_KM_PX * FRAME_S
+from meteortut.focal import (
+    FRAME_S,
+    GROUND_DRIFT_PX,
+    GROUND_KM_PX,
+    GROUND_KM_S,
+    GTU_PER_FRAME,
+    METEOR_DRIFT_PX,
+    METEOR_ISS_KM_S,
+    METEOR_KM_PX,
+    SIDE,
+    TUBE,
+)
+
+# The numbers of the instrument belong to the worlds and are frozen with them.
+__all__ = [
+    "FIRST",
+    "FRAME_S",
+    "GROUND_DRIFT_PX",
+    "GROUND_KM_PX",
+    "GROUND_KM_S",
+    "GTU_PER_FRAME",
+    "METEOR_DRIFT_PX",
+    "METEOR_ISS_KM_S",
+    "METEOR_KM_PX",
+    "SECOND",
+    "SIDE",
+    "TUBE",
+    "WORLDS",
+    "Range",
+    "World",
+]
 
 Range = tuple[float, float]
 
