@@ -1,0 +1,234 @@
+"""From detections to a catalogue: a fitted track each, one row per meteor, and what is no meteor flagged by its physics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal
+from meteortut.pipeline.ecsv import COLUMNS
+from meteortut.pipeline.kinematics import Track, fit_track
+from meteortut.pipeline.stacking import AWAY, WINDOW, stack_shifts
+from meteortut.pipeline.track_box import check_frames
+
+#: Columns of whole numbers.
+INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels")
+#: Columns of a box, first and last voxel.
+BOX = ("t_first", "t_last", "y_first", "y_last", "x_first", "x_last")
+#: Moving with the ground, or resting on the focal surface: within so many focal pixels per frame (chosen; 3.5 km/s at 100 km).
+SLOW_PX = 0.03
+#: A light is a flash when it is shorter than this (FWHM, frames: a meteor of 72 km/s shines over 4 km of height) or wider than
+#: this (standard deviation, focal pixels: twice the point spread); chosen.
+SHORTEST_FWHM, WIDEST_PX = 1.2, 1.0
+#: The best of some thousand tracks through noise reaches 4 to 5 σ (chosen).
+LEAST_SNR = 6.0
+#: Two tracks are one meteor when they come this close while both shine, focal pixels (chosen).
+SAME_PX = 2.0
+#: Least sum, in units of its noise, of a second candidate in the box of one detection; most candidates of a box (chosen).
+SECOND_SNR, MOST_IN_BOX = 6.0, 4
+
+
+def catalogue(
+    frames: Any,
+    events: pd.DataFrame,
+    yaw_deg: float | None = None,
+    gap: float = 1.0,
+    flat: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Fit a track to each detection and make one row of the detections of one meteor.
+
+    Parameters
+    ----------
+    frames : ndarray, memmap or Zarr array of shape (n_frames, height, width), counts per GTU
+        The stream that the events were found in; axes (time, y, x).
+    events : DataFrame, a row per event
+        Either ``t``, ``y``, ``x`` alone (frame and array pixels, near a peak of light), as :func:`stack_shifts` gives them; or with
+        the box about it, ``t_first`` … ``x_last``, as :func:`meteortut.chunking.merge_detections` gives it: then the highest
+        sums along trial velocities inside the box are fitted, as a box may hold two meteors. ``score`` or ``snr`` is kept as score.
+    yaw_deg : float, optional
+        Direction in which the ground drifts over the focal surface, degrees. Without it the ground's speed alone is known.
+    gap, flat, noise
+        As for :func:`fit_track`.
+
+    Returns
+    -------
+    DataFrame, a row per light, in order of ``t_peak``
+        ``t_first``, ``t_peak``, ``t_last`` (first and last frame in which a hit pixel is lit, frame of the brightest voxel), ``y``,
+        ``x`` (array pixels, in the frame ``t_peak``), ``n_pixels`` (hit pixels, at 4 σ; at least 1), ``speed_px`` (apparent,
+        focal pixels per frame), ``direction_deg`` (atan2(dy, dx)), ``score`` (of the event), ``snr`` (of the brightest voxel),
+        ``track_snr`` (of all light), ``speed_err_px``, ``direction_err_deg``, ``y_err``, ``x_err`` (standard deviations), ``vy``,
+        ``vx``, ``fwhm`` (of the light curve, frames), ``size_px`` (standard deviation of the image), ``chi2``, ``flag``:
+
+        * ``"none"``: nothing speaks against a meteor.
+        * ``"failed"``: the fit did not converge.
+        * ``"faint"``: less than 6 σ in all: noise that looks like a track.
+        * ``"flash"``: shorter than 1.2 frames, or wider than twice the point spread: lightning, glows, whole tubes.
+        * ``"static"``: rests on the focal surface (hot pixels); within 0.03 pixels per frame.
+        * ``"ground"``: moves with the ground (cities, flashes on the ground); within 0.03 pixels per frame.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If frames are not as for :func:`fit_track` or hold NaN or infinite values anywhere; if events lack columns or lie outside.
+
+    Notes
+    -----
+    The first flag that holds is given. Two rows are one light when they come within 2 pixels while both shine; the one with
+    higher ``track_snr`` is kept. A flagged row never replaces one without a flag.
+    """
+    check_frames(frames)
+    _check_events(events, frames.shape)
+    _check_finite(frames)
+    rows = []
+    for t, y, x, score in _candidates(frames, events, gap):
+        track = fit_track(frames, t, y, x, gap, flat, noise)
+        rows.append(_row(track, score, frames.shape, yaw_deg))
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
+    table = table[_first_of_each(table)]
+    return table.sort_values(["t_peak", "y", "x"], ignore_index=True)
+
+
+def _check_events(events: pd.DataFrame, shape: tuple[int, ...]) -> None:
+    missing = [name for name in ("t", "y", "x") if name not in events]
+    if missing:
+        raise ValueError(f"events lacks the columns {missing}; expected t, y and x.")
+    for name, side in zip(("t", "y", "x"), shape, strict=True):
+        values = events[name].to_numpy(float)
+        if not ((values >= -0.5) & (values <= side - 0.5 + (name == "t"))).all():
+            raise ValueError(
+                f"events has {name} from {values.min()} to {values.max()}; expected places inside the stream of shape "
+                f"{tuple(shape)}. Were they found in another one?"
+            )
+
+
+def _check_finite(frames: Any, block: int = 1024) -> None:
+    for first in range(0, len(frames), block):
+        if not np.isfinite(frames[first : first + block]).all():
+            raise ValueError(
+                f"frames hold NaN or infinite values after frame {first}; expected finite counts. Cut them out."
+            )
+
+
+def _candidates(frames: Any, events: pd.DataFrame, gap: float) -> Iterator[tuple[float, float, float, float]]:
+    """Where to fit: t, y, x and score."""
+    score = next((name for name in ("score", "snr") if name in events), None)
+    boxed = all(name in events for name in BOX)
+    scores = events[score].to_numpy(float) if score else np.full(len(events), np.nan)
+    for event, own in zip(events.itertuples(), scores.tolist(), strict=True):
+        places = _in_box(frames, event, gap) if boxed else [_centre(event)]
+        for t, y, x in places:
+            yield t, y, x, own
+
+
+def _centre(event: Any) -> tuple[float, float, float]:
+    return float(event.t), float(event.y), float(event.x)
+
+
+def _in_box(frames: Any, event: Any, gap: float) -> list[tuple[float, float, float]]:
+    """The highest sums along trial velocities inside a box; its centre if there is none."""
+    n_frames, height, width = frames.shape
+    first, stop = max(event.t_first - AWAY - WINDOW, 0), min(event.t_last + 1 + AWAY + WINDOW, n_frames)
+    # whole tubes, so that gaps fall where they are
+    y0, x0 = (max(int(start) // TUBE * TUBE - TUBE, 0) for start in (event.y_first, event.x_first))
+    y1, x1 = (min((int(end) // TUBE + 2) * TUBE, side) for end, side in ((event.y_last, height), (event.x_last, width)))
+    found = stack_shifts(frames[first:stop, y0:y1, x0:x1], threshold=4.0, gap=gap)
+    found = found.assign(t=found.t + first, y=found.y + y0, x=found.x + x0)
+    for name in ("t", "y", "x"):
+        found = found[found[name].between(getattr(event, f"{name}_first") - 0.5, getattr(event, f"{name}_last") + 1)]
+    found = found.sort_values("snr", ascending=False).head(MOST_IN_BOX)
+    found = found[(found.snr >= SECOND_SNR) | (found.snr == found.snr.max())]
+    return list(found[["t", "y", "x"]].itertuples(index=False, name=None)) or [_centre(event)]
+
+
+def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | None) -> dict[str, Any]:
+    light, (t_peak, *_) = track.light, track.brightest
+    lit = track.voxels if len(track.voxels) else np.array([track.brightest])
+    place = light.place(t_peak + 0.5)
+    y, x = (float(np.clip(from_focal(k, track.gap), 0, n - 1)) for k, n in zip(place, shape[1:], strict=True))
+    speed_err, direction_err = track.errors
+    y_err, x_err = np.sqrt(np.diag(track.covariance)[1:3])
+    return {
+        "t_first": int(lit[:, 0].min()),
+        "t_peak": t_peak,
+        "t_last": int(lit[:, 0].max()),
+        "y": y,
+        "x": x,
+        "n_pixels": len(np.unique(lit[:, 1:], axis=0)),
+        "speed_px": light.speed_px,
+        "direction_deg": light.direction_deg,
+        "score": score,
+        "snr": track.snr,
+        "track_snr": track.track_snr,
+        "speed_err_px": speed_err,
+        "direction_err_deg": direction_err,
+        "y_err": float(y_err),
+        "x_err": float(x_err),
+        "vy": light.vy,
+        "vx": light.vx,
+        "fwhm": _fwhm(track),
+        "size_px": light.size,
+        "chi2": track.chi2,
+        "flag": flag_track(track, yaw_deg),
+    }
+
+
+def _fwhm(track: Track) -> float:
+    return float(np.sqrt(2 * np.log(2)) * (track.light.rise + track.light.fall))
+
+
+def flag_track(track: Track, yaw_deg: float | None = None) -> str:
+    """Say what speaks against a meteor.
+
+    Parameters
+    ----------
+    track : Track
+    yaw_deg : float, optional
+        Direction in which the ground drifts over the focal surface, degrees.
+
+    Returns
+    -------
+    str
+        ``"none"``, ``"failed"``, ``"faint"``, ``"flash"``, ``"static"`` or ``"ground"``, as :func:`catalogue` explains them.
+    """
+    light = track.light
+    if not track.converged:
+        return "failed"
+    if track.track_snr < LEAST_SNR:
+        return "faint"
+    if _fwhm(track) < SHORTEST_FWHM or light.size > WIDEST_PX:
+        return "flash"
+    if light.speed_px < SLOW_PX:
+        return "static"
+    if yaw_deg is None:
+        away = abs(light.speed_px - GROUND_DRIFT_PX)
+    else:
+        yaw = np.radians(yaw_deg)
+        away = np.hypot(light.vy - GROUND_DRIFT_PX * np.sin(yaw), light.vx - GROUND_DRIFT_PX * np.cos(yaw))
+    return "ground" if away < SLOW_PX else "none"
+
+
+def _first_of_each(table: pd.DataFrame) -> np.ndarray:
+    """Rows to keep: of those that are one light the best; bool, (n,)."""
+    order = np.lexsort([-table.track_snr.to_numpy(), table.flag.to_numpy() != "none"])
+    t, first, last, y, x, vy, vx = (
+        table[name].to_numpy(float) for name in ("t_peak", "t_first", "t_last", "y", "x", "vy", "vx")
+    )
+    kept: list[int] = []
+    chosen = np.zeros(len(table), bool)
+    for k in order:
+        others = np.array(kept, int)
+        begin, end = np.maximum(first[others], first[k]), np.minimum(last[others], last[k])
+        middle = (begin + end) / 2
+        dy, dx = (
+            place[others] + speed[others] * (middle - t[others]) - place[k] - speed[k] * (middle - t[k])
+            for place, speed in ((y, vy), (x, vx))
+        )
+        if not ((begin <= end + 1) & (np.hypot(dy, dx) < SAME_PX)).any():
+            kept.append(int(k))
+            chosen[k] = True
+    return chosen

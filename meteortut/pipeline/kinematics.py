@@ -1,0 +1,261 @@
+"""Speed and direction of a meteor: the most likely track through its voxels, and the motion of the ISS taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meteortut.focal import (
+    FRAME_S,
+    METEOR_DRIFT_PX,
+    METEOR_KM_PX,
+    from_focal,
+    to_focal,
+)
+from meteortut.pipeline.fisher import covariance_of, motion_errors
+from meteortut.pipeline.track_box import Box, Camera, check_frames, cut, first_guess
+from meteortut.pipeline.track_model import (
+    MovingLight,
+    derivatives,
+    from_vector,
+    render,
+    vector,
+    without_lines,
+)
+
+#: A hit pixel peaks at 4 σ; a frame is lit while one reaches 1 σ: the definitions of the simulator's truth.
+HIT_SIGMA, FRAME_SIGMA = 4.0, 1.0
+#: Bounds of size (focal pixels) and of speed along an axis (focal pixels per frame) (chosen).
+SIZE_BOUNDS, FASTEST_PX = (0.3, 3.0), 1.2
+#: Rise and fall are at least the guess over the first and at most the guess times the second, and never shorter than this, frames;
+#: the peak lies within so many frames, plus twice the guessed bell, of the guess (chosen).
+BELL_RATIOS, SHORTEST_BELL, PEAK_REACH = (8.0, 5.0), 0.15, 4.0
+#: A fit has left the detection when its track passes it at more than this, focal pixels (chosen).
+LEAVES_PX = 2.5
+#: Residuals beyond this many σ pull less than their square: another source in the box (chosen).
+SOFT_SIGMA = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """The most likely moving light at a place.
+
+    Attributes
+    ----------
+    light : MovingLight
+        Its parameters, positions on the focal surface.
+    covariance : ndarray of shape (9, 9)
+        Of t, y, x, vy, vx, light, ln rise, ln fall, ln size (frames, focal pixels, counts per GTU); times chi2 where that is
+        above 1. Infinite when the data do not tell.
+    snr : float
+        Noiseless signal of the brightest voxel in units of its noise, as the truth has it.
+    track_snr : float
+        Significance of all voxels together: root of the sum of their squared noiseless signal over noise, lines taken away.
+    chi2 : float
+        Sum of squared residuals per degree of freedom, about 1 for a good fit.
+    brightest : (int, int, int)
+        Voxel (t, y, x) with the highest noiseless signal.
+    voxels : ndarray of int of shape (n, 3)
+        Lit voxels of hit pixels, (t, y, x): where the fitted light peaks at 4 σ or more, frames at 1 σ or more. Maybe none.
+    converged : bool
+        Whether the optimiser ended at a minimum inside the bounds of time and place, and the covariance is finite.
+    gap : float
+        Gap between tubes, pixels.
+    """
+
+    light: MovingLight
+    covariance: np.ndarray
+    snr: float
+    track_snr: float
+    chi2: float
+    brightest: tuple[int, int, int]
+    voxels: np.ndarray
+    converged: bool
+    gap: float = 1.0
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Standard deviations of apparent speed (focal pixels per frame) and direction (degrees)."""
+        return motion_errors(self.light, self.covariance)
+
+    @property
+    def pixel(self) -> tuple[float, float]:
+        """Place at the peak, array pixels (y, x)."""
+        return float(from_focal(self.light.y, self.gap)), float(from_focal(self.light.x, self.gap))
+
+
+def fit_track(
+    frames: Any,
+    t: float,
+    y: float,
+    x: float,
+    gap: float = 1.0,
+    flat: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+    fit_size: bool = True,
+) -> Track:
+    """Fit a uniformly moving point with a bell-shaped light curve to the frames about a detection.
+
+    Parameters
+    ----------
+    frames : ndarray, memmap or Zarr array of shape (n_frames, height, width), counts per GTU
+        The stream; axes (time, y, x). Only the frames about ``t`` are read.
+    t, y, x : float, frames and array pixels
+        Where something was found: within about 1.5 pixels of the track and 6 frames of its peak.
+    gap : float
+        Gap between tubes of 8 pixels, in pixels; 0 for other cameras.
+    flat : ndarray of shape (height, width), optional
+        Relative response of the pixels; 1 everywhere by default.
+    noise : ndarray of shape (height, width), optional, counts per GTU
+        Standard deviation of a pixel in a frame; by default √(B / 16 384), B its median over the frames used.
+    fit_size : bool
+        Whether the width of the image is fitted, or taken to be the point spread.
+
+    Returns
+    -------
+    Track
+        ``converged`` says whether to trust it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If frames has not three axes, less than 4 frames, integer counts, or NaN or infinite values about ``t``; if the place lies
+        outside the stream; if flat or noise is of another shape.
+
+    Notes
+    -----
+    Maximum likelihood for Gaussian noise by :func:`scipy.optimize.least_squares`, with a soft loss beyond 3 σ (other sources in the
+    box), together with a straight line in time per pixel. The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
+    4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, or runs away
+    to something brighter, it is repeated from a start within half a pixel and two frames, with the width of the point spread.
+    """
+    check_frames(frames)
+    _check_place(frames.shape, t, y, x)
+    for name, map_ in (("flat", flat), ("noise", noise)):
+        if map_ is not None and np.shape(map_) != tuple(frames.shape[1:]):
+            raise ValueError(f"{name} has shape {np.shape(map_)}; expected that of a frame, {tuple(frames.shape[1:])}.")
+    camera = Camera(gap, flat, noise, fit_size)
+    track = _attempt(frames, t, y, x, camera)
+    if track.converged and not _leaves(track, t, y, x):
+        return track
+    # something brighter is near: once more, closer to the detection, as a point
+    close = _attempt(frames, t, y, x, Camera(gap, flat, noise, False), near=True)
+    return close if close.converged and not _leaves(close, t, y, x) else track
+
+
+def _attempt(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> Track:
+    guess = light = first_guess(frames, t, y, x, camera, near)
+    for _ in range(2):  # the second time with the frames and pixels that the first one asks for
+        box = cut(frames, light, camera)
+        light, success = _fit(box, light, _limits(box, guess, camera.gap), camera)
+    return _describe(box, light, camera, success)
+
+
+def _leaves(track: Track, t: float, y: float, x: float) -> bool:
+    """Whether a track is not what was detected: it does not shine then, or is elsewhere."""
+    first, last = track.light.span(3.0)
+    place_y, place_x = track.light.place(t)
+    away = np.hypot(place_y - to_focal(y, track.gap), place_x - to_focal(x, track.gap))
+    return bool(away > LEAVES_PX or not first - 1 <= t <= last + 1)
+
+
+def remove_drift(
+    vy: float | np.ndarray, vx: float | np.ndarray, yaw_deg: float
+) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Turn an apparent motion into the meteor's own, the part of it across the line of sight.
+
+    Parameters
+    ----------
+    vy, vx : float or ndarray, focal pixels per frame
+        Apparent motion.
+    yaw_deg : float
+        Direction in which the ground drifts over the focal surface, atan2(dy, dx), degrees.
+
+    Returns
+    -------
+    tangential_km_s : float or ndarray
+        Speed × sin(zenith angle), km/s: the motion along the line of sight is not seen.
+    azimuth_deg : float or ndarray
+        Direction of the meteor's own motion over the focal surface, atan2(dy, dx), degrees.
+
+    Notes
+    -----
+    At 100 km a pixel is 4.8 km, and what rests there drifts by 7.31 km/s (7.66 km/s of the ISS times 6471/6778), 0.0624 pixels
+    per frame.
+    """
+    yaw = np.radians(yaw_deg)
+    own_y, own_x = vy - METEOR_DRIFT_PX * np.sin(yaw), vx - METEOR_DRIFT_PX * np.cos(yaw)
+    return np.hypot(own_y, own_x) * METEOR_KM_PX / FRAME_S, np.degrees(np.arctan2(own_y, own_x))
+
+
+def _check_place(shape: tuple[int, ...], t: float, y: float, x: float) -> None:
+    for name, value, side in zip(("t", "y", "x"), (t, y, x), shape, strict=True):
+        if not -0.5 <= value <= side - 0.5 + (name == "t"):
+            raise ValueError(f"{name} is {value}; expected a place inside the stream of shape {tuple(shape)}.")
+
+
+def _limits(box: Box, guess: MovingLight, gap: float) -> np.ndarray:
+    """Bounds of the parameters, (2, 9): the fit stays with the light that was guessed, or it would go to the next city."""
+    places = [(float(to_focal(k[0], gap)) - 4, float(to_focal(k[-1], gap)) + 4) for k in box.place[2:]]
+    reach = PEAK_REACH + 2 * guess.rise
+    bells = np.log([max(guess.rise / BELL_RATIOS[0], SHORTEST_BELL), guess.rise * BELL_RATIOS[1]])
+    speeds = [(-FASTEST_PX, FASTEST_PX)] * 2
+    return np.array(
+        [(guess.t - reach, guess.t + reach), *places, *speeds, (1e-9, np.inf), bells, bells, np.log(SIZE_BOUNDS)]
+    ).T
+
+
+def _fit(box: Box, light: MovingLight, limits: np.ndarray, camera: Camera) -> tuple[MovingLight, bool]:
+    from scipy.optimize import least_squares  # slow to import
+
+    used = slice(None, None if camera.fit_size else -1)
+    start = vector(light)
+
+    def residuals(values: np.ndarray) -> np.ndarray:
+        model = without_lines(render(_join(values, start), *box.place, camera.gap)) * box.weight
+        return (model - box.data).ravel()
+
+    def slopes(values: np.ndarray) -> np.ndarray:
+        return _slopes(_join(values, start), box, camera)[:, used]
+
+    result = least_squares(
+        residuals,
+        np.clip(start, limits[0] + 1e-9, limits[1] - 1e-9)[used],
+        slopes,
+        bounds=limits[:, used],
+        x_scale="jac",
+        loss="soft_l1",
+        f_scale=SOFT_SIGMA,
+        max_nfev=60,
+        xtol=1e-6,
+        ftol=1e-7,
+    )
+    inside = bool((np.abs(result.active_mask[:5]) == 0).all())
+    return _join(result.x, start), result.success and inside
+
+
+def _join(values: np.ndarray, start: np.ndarray) -> MovingLight:
+    return from_vector(np.concatenate([values, start[len(values) :]]))
+
+
+def _slopes(light: MovingLight, box: Box, camera: Camera) -> np.ndarray:
+    slopes = without_lines(derivatives(light, *box.place, camera.gap)) * box.weight
+    return slopes.reshape(len(slopes), -1).T
+
+
+def _describe(box: Box, light: MovingLight, camera: Camera, success: bool) -> Track:
+    signal = render(light, *box.place, camera.gap) * box.weight
+    residual = without_lines(signal) - box.data
+    free = np.count_nonzero(box.weight) * (len(residual) - 2) - (9 if camera.fit_size else 8)
+    chi2 = float((residual**2).sum() / max(free, 1))
+    covariance = covariance_of(_slopes(light, box, camera), camera.fit_size) * max(chi2, 1.0)
+    hit = signal.max(axis=0) >= HIT_SIGMA
+    corner = np.array([box.first, box.rows[0], box.columns[0]])
+    t, y, x = (int(k) for k in np.array(np.unravel_index(signal.argmax(), signal.shape)) + corner)
+    voxels = np.argwhere(hit & (signal >= FRAME_SIGMA)) + corner
+    known = bool(np.isfinite(covariance).all()) and free > 0
+    track_snr = np.sqrt((without_lines(signal) ** 2).sum())
+    snr, converged = float(signal.max()), bool(success and known)
+    return Track(light, covariance, snr, float(track_snr), chi2, (t, y, x), voxels, converged, camera.gap)

@@ -1,0 +1,209 @@
+"""The frames and pixels that tell a track: read, weighted by their noise, and a first guess of the track in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from meteortut.focal import GTU_PER_FRAME, TUBE, from_focal, to_focal
+from meteortut.pipeline.track_model import MovingLight, frames_about, near_track, without_lines
+
+#: Trial velocities along an axis (focal pixels per frame), places about the given one (focal pixels), peaks after the given
+#: frame and standard deviations of bells (frames) from which the fit starts; all chosen. 0.78: the fastest meteors, and the ISS.
+VELOCITIES = np.linspace(-0.78, 0.78, 13)
+PLACES = np.linspace(-1.5, 1.5, 7)
+PEAKS = np.arange(-6.0, 7.0, 2.0)
+BELLS = np.array([1.0, 2.0, 4.0, 8.0])
+#: Half widths of the box that the start is looked for in, frames and pixels (chosen).
+START_FRAMES, START_PX = 32, 9
+#: A pixel varies more than its noise above this ratio, told from at least so many frames without the light (chosen).
+RESTLESS, FEWEST_DARK = 1.5, 10
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """What is known: gap between tubes (pixels), relative response and noise of each pixel, whether the image's size is."""
+
+    gap: float
+    flat: np.ndarray | None
+    noise: np.ndarray | None
+    fit_size: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Voxels used: first frame, rows, columns, data without lines, response over noise (0 where a pixel is not used)."""
+
+    first: int
+    rows: np.ndarray
+    columns: np.ndarray
+    data: np.ndarray
+    weight: np.ndarray
+    flat: np.ndarray
+
+    @property
+    def place(self) -> tuple[int, int, np.ndarray, np.ndarray]:
+        """First frame, how many, rows and columns: the arguments of a rendering."""
+        return self.first, len(self.data), self.rows, self.columns
+
+
+def check_frames(frames: Any) -> None:
+    """Refuse a stream of wrong shape or kind; values are not looked at.
+
+    Parameters
+    ----------
+    frames : array-like of shape (n_frames, height, width), counts per GTU
+
+    Raises
+    ------
+    TypeError
+        If the counts are integers.
+    ValueError
+        If there are not three axes, or less than 4 frames.
+    """
+    shape = tuple(np.shape(frames))
+    if len(shape) != 3:
+        raise ValueError(
+            f"frames has shape {shape}; expected (n_frames, height, width). Add a time axis: frames[None]."
+        )
+    if shape[0] < 4 or min(shape[1:]) < 2:
+        raise ValueError(f"frames has shape {shape}; expected at least 4 frames of 2 × 2 pixels.")
+    if not np.issubdtype(frames.dtype, np.floating):
+        raise TypeError(f"frames holds {frames.dtype}; expected counts per GTU as floats. Divide sums by their GTU.")
+
+
+def _read(
+    frames: Any, span: tuple[int, int], rows: np.ndarray, columns: np.ndarray, camera: Camera, lit: tuple[float, float]
+) -> Box:
+    """Read some frames and pixels; ``lit``: instants between which the light is expected."""
+    first, stop = span
+    cube = np.asarray(frames[first:stop, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], float)
+    if not np.isfinite(cube).all():
+        raise ValueError(
+            f"frames {first} to {stop - 1} hold NaN or infinite values; expected finite counts. Cut them out."
+        )
+    part = np.ix_(rows, columns)
+    level = np.median(cube, axis=0)
+    sigma = np.sqrt(np.maximum(level, 0) / GTU_PER_FRAME) if camera.noise is None else camera.noise[part]
+    flat = np.ones(level.shape) if camera.flat is None else np.asarray(camera.flat, float)[part]
+    # a pixel that never changes is dead, whatever it shows
+    alive = (sigma > 0) & (flat > 0) & (np.ptp(cube, axis=0) > 0)
+    sigma = sigma * np.where(alive, _unrest(cube, np.where(alive, sigma, 1.0), first, lit), 1.0)
+    weight = np.divide(1.0, sigma, out=np.zeros(level.shape), where=alive)
+    return Box(first, rows, columns, without_lines(cube) * weight, weight * flat, flat)
+
+
+def _unrest(cube: np.ndarray, sigma: np.ndarray, first: int, lit: tuple[float, float]) -> np.ndarray:
+    """How much more than noise each pixel varies about a straight line before and after the light: (height, width), at least 1.
+
+    A city that drifts through makes a pixel vary; what such a pixel says of the light counts less.
+    """
+    middle = first + np.arange(len(cube)) + 0.5
+    dark = (middle < lit[0]) | (middle > lit[1])
+    if np.count_nonzero(dark) < FEWEST_DARK:
+        return np.ones(sigma.shape)
+    ramp = np.stack([np.ones(len(middle)), middle - middle.mean()], axis=1)[dark]
+    flat = cube[dark].reshape(len(ramp), -1)
+    left = flat - ramp @ np.linalg.lstsq(ramp, flat, rcond=None)[0]
+    spread = np.sqrt((left**2).sum(axis=0) / (len(ramp) - 2)).reshape(sigma.shape) / sigma
+    return np.where(spread > RESTLESS, spread, 1.0)
+
+
+def cut(frames: Any, light: MovingLight, camera: Camera) -> Box:
+    """Read the frames and the pixels that tell a light and the background about it."""
+    n_frames, height, width = frames.shape
+    first, stop = frames_about(light, n_frames)
+    near = near_track(light, np.arange(height), np.arange(width), camera.gap)
+    if not near.any():
+        near[
+            tuple(np.clip(np.rint(from_focal([light.y, light.x], camera.gap)), 0, [height - 1, width - 1]).astype(int))
+        ] = True
+    rows, columns = (np.arange(k.min(), k.max() + 1) for k in np.nonzero(near))
+    box = _read(frames, (first, stop), rows, columns, camera, light.span(3.0))
+    used = near[np.ix_(rows, columns)]
+    return Box(first, rows, columns, box.data * used, box.weight * used, box.flat)
+
+
+def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> MovingLight:
+    """The best of many trial tracks through about one place, all at once: rows, columns and time are separate factors.
+
+    With ``near``, only places within half a pixel, peaks within two frames and bells of up to four frames are tried.
+    """
+    places, peaks, bells = (PLACES[2:5], PEAKS[2:5], BELLS[:3]) if near else (PLACES, PEAKS, BELLS)
+    n_frames, height, width = frames.shape
+    middle = int(np.clip(np.floor(t), 0, n_frames - 1))
+    first, stop = max(middle - START_FRAMES, 0), min(middle + START_FRAMES + 1, n_frames)
+    rows, columns = (
+        np.arange(max(round(place) - START_PX, 0), min(round(place) + START_PX + 1, side))
+        for place, side in ((y, height), (x, width))
+    )
+    box = _read(frames, (first, stop), rows, columns, camera, (t - 10, t + 10))
+    time = np.arange(first, stop) + 0.5 - t
+    start_y, start_x = float(to_focal(y, camera.gap)), float(to_focal(x, camera.gap))
+    peaks, bells = (part.ravel() for part in np.meshgrid(peaks, bells))
+    curves = np.exp(-0.5 * ((time[:, None] - peaks) / bells) ** 2)
+    across = [_trial_shares(columns, start_x + dx, time, camera.gap) for dx in places]
+    trials = []
+    for dy in places:
+        down = _trial_shares(rows, start_y + dy, time, camera.gap)
+        data, power = down @ (box.data * box.weight), down**2 @ np.broadcast_to(box.weight**2, box.data.shape)
+        for dx, shares in zip(places, across, strict=True):
+            trials.append((*_best(data, power, shares, curves), dy, dx))
+    _, light, (a, b, c), dy, dx = max(trials, key=lambda trial: trial[0])
+    vy, vx, peak, bell = (float(value) for value in (VELOCITIES[a], VELOCITIES[b], peaks[c], bells[c]))
+    return MovingLight(t + peak, start_y + dy + vy * peak, start_x + dx + vx * peak, vy, vx, light, bell, bell)
+
+
+def _best(
+    data: np.ndarray, power: np.ndarray, shares: np.ndarray, curves: np.ndarray
+) -> tuple[float, float, tuple[int, ...]]:
+    """The best velocity and light curve through one place: its SNR, its light, and its indices (vy, vx, curve)."""
+    signal = np.tensordot(data @ shares.transpose(0, 2, 1), curves, (0, 0))
+    norm = np.tensordot(power @ shares.transpose(0, 2, 1) ** 2, curves**2, (0, 0))
+    score = signal / np.sqrt(np.maximum(norm, 1e-3 * norm.max() + 1e-30))
+    k = np.unravel_index(int(score.argmax()), score.shape)
+    return float(score[k]), max(float(signal[k] / max(norm[k], 1e-30)), 1e-6), tuple(int(i) for i in k)
+
+
+def _trial_shares(pixels: np.ndarray, place: float, time: np.ndarray, gap: float) -> np.ndarray:
+    """Light that rows (or columns) receive from points with all trial velocities: (n_frames, n_velocities, n_pixels)."""
+    away = to_focal(pixels, gap) - (place + VELOCITIES[:, None] * time[:, None, None])
+    return np.exp(-0.5 * (away / 0.6) ** 2) / 1.5  # about what a pixel integrates of a point spread of 0.51 pixels
+
+
+def estimate_flat(frames: Any, n_sampled: int = 500) -> np.ndarray:
+    """Estimate the relative response of the pixels from the sky that drifts over all of them.
+
+    Parameters
+    ----------
+    frames : ndarray, memmap or Zarr array of shape (n_frames, height, width), counts per GTU
+        A long stretch, over which the sky moves by many times its own structures; axes (time, y, x).
+    n_sampled : int
+        Frames used, evenly spaced.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        Median over time of each pixel over the median of all pixels. A pixel with twice the median of its tube is hot, not
+        sensitive: it gets the median of its tube. 0 in dead pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_frames`; if values are NaN or infinite, n_sampled is not positive, or nothing shines.
+    """
+    check_frames(frames)
+    if n_sampled < 1:
+        raise ValueError(f"n_sampled is {n_sampled}; expected at least 1.")
+    chosen = np.unique(np.linspace(0, len(frames) - 1, n_sampled).astype(int))
+    level = np.median([frames[k] for k in chosen], axis=0)
+    if not np.isfinite(level).all() or not np.median(level) > 0:
+        raise ValueError("frames hold NaN, infinite values or no light; expected counts per GTU. Cut such frames out.")
+    flat = level / np.median(level)
+    for y in range(0, flat.shape[0], TUBE):
+        for x in range(0, flat.shape[1], TUBE):
+            tube = flat[y : y + TUBE, x : x + TUBE]
+            tube[tube > 2 * np.median(tube)] = np.median(tube)
+    return flat
