@@ -8,6 +8,7 @@ from meteortut.check.chunking import chunks_per_voxel, fair_split, label_of_chun
 from meteortut.check.gradcam import tile_statistic, tiles_of_frame, true_speed, weighted_map, worst_rate
 from meteortut.check.lightcurves import busiest_night, chance_share, f_by_hand, field_time, new_feature
 from meteortut.check.previewer import error_of_share, f1_of, noise_of_sky, slew_feature, trail_length
+from meteortut.check.tle_vae import code_bits, kl_by_hand, pairs_agreed, slice_statistic, uv_lead
 from meteortut.check.verdict import Verdict
 
 __all__ = [
@@ -15,21 +16,26 @@ __all__ = [
     "busiest_night",
     "chance_share",
     "chunks_per_voxel",
+    "code_bits",
     "error_of_share",
     "f1_of",
     "f_by_hand",
     "fair_split",
     "field_time",
+    "kl_by_hand",
     "label_of_chunk",
     "materialised_gib",
     "new_feature",
     "noise_of_sky",
     "own_scaling",
+    "pairs_agreed",
     "slew_feature",
+    "slice_statistic",
     "tile_statistic",
     "tiles_of_frame",
     "trail_length",
     "true_speed",
+    "uv_lead",
     "weighted_map",
     "worst_rate",
 ]

@@ -11,9 +11,18 @@ from meteortut.plots.minieuso import (
     space_time,
     things_in_the_sky,
 )
+from meteortut.plots.mmia import busy_span_ms, cluster_members, sprite_pictures, three_bands
 from meteortut.plots.previewer import flag_curves, intervals, label_curves, t_tables
 from meteortut.plots.scmos import contact_sheet, frame_gallery, night, trail_evidence
 from meteortut.plots.style import BLUE, GREEN, GREY, NIGHT, ORANGE, SKY, confusion, lines
+from meteortut.plots.tle_vae import (
+    feature_map,
+    joint_errors,
+    kinds_around_map,
+    latent_maps,
+    sharpness_views,
+    training_curves,
+)
 
 __all__ = [
     "BLUE",
@@ -22,11 +31,14 @@ __all__ = [
     "NIGHT",
     "ORANGE",
     "SKY",
+    "busy_span_ms",
     "chunk_plan",
     "chunk_sizes",
+    "cluster_members",
     "confusion",
     "contact_sheet",
     "coverage",
+    "feature_map",
     "field_swap",
     "film_strip",
     "flag_curves",
@@ -34,20 +46,27 @@ __all__ = [
     "heat_maps",
     "heights",
     "intervals",
+    "joint_errors",
+    "kinds_around_map",
     "label_curves",
+    "latent_maps",
     "lines",
     "night",
     "records",
     "roc_curves",
     "scaled_chunk",
     "seasonal_rate",
+    "sharpness_views",
     "sighting",
     "sky_gallery",
     "space_time",
     "speed_curves",
+    "sprite_pictures",
     "t_tables",
     "things_in_the_sky",
+    "three_bands",
     "times_along",
     "trail_evidence",
+    "training_curves",
     "year_of_nights",
 ]
