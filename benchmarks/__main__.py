@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-from benchmarks import chunking, gradcam, lightcurves, previewer, tle_vae
+from benchmarks import chunking, gradcam, lightcurves, pipeline, previewer, tle_vae
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ def best_of(calls: list[Callable[[], object]], rounds: int = 3) -> list[float]:
 def main() -> int:
     """Run all pairs and print them as a table."""
     pairs = [
-        Pair(*parts) for chapter in (chunking, gradcam, tle_vae, previewer, lightcurves) for parts in chapter.pairs()
+        Pair(*parts)
+        for chapter in (chunking, pipeline, gradcam, tle_vae, previewer, lightcurves)
+        for parts in chapter.pairs()
     ]
     print(f"{'what':44} {'ours':>9} {'peer':>9}  ratio  peer")
     for pair in pairs:

@@ -184,7 +184,7 @@ class ChunkGrid:
                 window = slab[begin : begin + self.size[0]]
                 self._fill(chunks[same_time[0] : same_time[-1] + 1], window, y[same_time], x[same_time])
             yield chunks
-            _give_back(frames)
+            give_back(frames)
 
     def _fill(self, chunks: np.ndarray, window: np.ndarray, y: np.ndarray, x: np.ndarray) -> None:
         """Copy the chunks at (y, x) of one time window; a whole regular plane of them in one strided copy, twice as fast."""
@@ -222,8 +222,8 @@ def _triple(values: Any, name: str) -> tuple[int, int, int]:
     return int(values[0]), int(values[1]), int(values[2])
 
 
-def _give_back(frames: Any) -> None:
-    """Let the system take back the pages of a memmap that have been read."""
+def give_back(frames: Any) -> None:
+    """Let the system take back the pages of a memmap that have been read; other arrays stay as they are."""
     if isinstance(frames, np.memmap) and frames.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         mapped: Any = frames
         mapped._mmap.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,174 @@
+"""The one-step network: features that know nothing of a still or drifting sky, blocks that fit together, labels, events."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from meteortut import pipeline
+from meteortut.pipeline.one_step import OneStep
+from meteortut.pipeline.step_features import feature_filters
+from meteortut.simulate import minieuso
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return (2 + 0.01 * np.random.default_rng(0).standard_normal((400, 24, 24))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return pipeline.build_one_step(seed=1)
+
+
+def test_filters_are_blind_to_lines_and_of_unit_length():
+    filters = feature_filters()
+    frames = np.arange(44)
+    np.testing.assert_allclose(filters.T @ np.stack([np.ones(44), frames], axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(filters, axis=0), 1, rtol=1e-6)
+
+
+def test_white_noise_gives_features_of_deviation_a_quarter(noise):
+    features = pipeline.StepFeatures(noise).steps(8, 90)
+    assert features.shape == (82, 24, 24, 8)
+    np.testing.assert_allclose(features.std(axis=(0, 1, 2)), 0.25, rtol=0.1)
+    np.testing.assert_allclose(features.mean(axis=(0, 1, 2)), 0, atol=0.02)
+
+
+def test_a_slow_drift_adds_nothing_and_the_unit_of_counts_does_not_matter(noise):
+    ramp = np.linspace(0, 0.1, 400, dtype=np.float32)[:, None, None] * np.linspace(0, 1, 24, dtype=np.float32)
+    np.testing.assert_allclose(
+        pipeline.StepFeatures(noise + ramp).steps(8, 90), pipeline.StepFeatures(noise).steps(8, 90), atol=0.03
+    )
+    np.testing.assert_allclose(
+        pipeline.StepFeatures(noise * 64).steps(8, 90), pipeline.StepFeatures(noise).steps(8, 90), atol=1e-3
+    )
+
+
+def test_pixels_without_noise_give_zero(noise):
+    frames = noise.copy()
+    frames[:, 3, 4], frames[:, 5, 6] = 0, 7
+    features = pipeline.StepFeatures(frames).steps(0, 100)
+    assert not features[:, 3, 4].any() and not features[:, 5, 6].any()
+    assert features[:, 3, 5].any()
+
+
+def test_a_flash_is_seen_in_its_step_with_its_strength(noise):
+    frames = noise.copy()
+    frames[200:204, 10, 10] += 0.05  # five times the noise, for one step
+    features = 4 * pipeline.StepFeatures(frames).steps(40, 60)[:, 10, 10]
+    plain = 4 * pipeline.StepFeatures(noise).steps(40, 60)[:, 10, 10]
+    assert (features - plain)[:, 2:4].sum(axis=1).argmax() == 10
+    # frames 0-1 and 2-3 of the step: a mean of two frames has 1/√2 of the noise, and the line's own is small
+    assert 5.5 < (features - plain)[10, 2] < 7.5 and 5.5 < (features - plain)[10, 3] < 7.5
+
+
+def test_features_do_not_depend_on_where_the_stretch_is_cut(noise):
+    whole = pipeline.StepFeatures(noise).steps(0, 100)
+    for first, stop in ((0, 7), (13, 50), (93, 100)):
+        np.testing.assert_array_equal(pipeline.StepFeatures(noise).steps(first, stop), whole[first:stop])
+
+
+@pytest.mark.parametrize("n_frames", [48, 49, 130, 400])
+def test_blocks_are_those_of_the_whole_stream_at_once(noise, model, monkeypatch, n_frames):
+    frames = noise[:n_frames]
+    whole = np.concatenate(list(pipeline.apply_one_step(frames, model)))
+    assert whole.shape == (-(-n_frames // 4), 24, 24)
+    monkeypatch.setattr("meteortut.pipeline.one_step.BLOCK", 10)
+    np.testing.assert_allclose(np.concatenate(list(pipeline.apply_one_step(frames, model))), whole, atol=1e-4)
+
+
+def test_a_score_depends_on_three_steps_and_few_pixels_around_it(model):
+    features = np.random.default_rng(2).standard_normal((1, 15, 16, 16, 8)).astype(np.float32)
+    changed = features.copy()
+    changed[0, 7, 8, 8] += 9
+    moved = np.abs(model(changed) - model(features))[0] > 1e-6
+    assert moved.shape == (9, 16, 16) and moved.any()
+    steps, rows, columns = np.nonzero(moved)
+    assert steps.min() + 3 >= 7 - 3 and steps.max() + 3 <= 7 + 3
+    assert np.abs(rows - 8).max() <= 5 and np.abs(columns - 8).max() <= 5
+
+
+def test_counted_operations_are_those_of_the_weights(model):
+    assert isinstance(model, OneStep)
+    shapes = [weight.shape for weight in model.weights if len(weight.shape) > 1]
+    per_cell = sum(int(np.prod(shape)) for shape in shapes)  # each weight once per cell of 2 × 2 pixels and step
+    assert pipeline.operations() == 2 * (per_cell / 4 + 44 * 8) / 4
+    assert pipeline.operations(4) < pipeline.operations()
+
+
+def test_labels_say_hit_beside_and_nothing():
+    voxels = pd.DataFrame({"meteor": 0, "t": [20, 21, 24], "y": 5, "x": [6, 6, 7], "snr": [4.5, 9.0, 2.0]})
+    labels = pipeline.label_steps(voxels, (101, 12, 12))
+    assert labels.shape == (26, 12, 12)
+    assert labels[5, 5, 6] == 1 and (labels == 1).sum() == 1
+    assert labels[6, 5, 7] == -1 and labels[4, 4, 5] == -1 and labels[7, 6, 8] == -1
+    assert labels[8, 5, 7] == 0 and labels[5, 5, 9] == 0
+    assert not pipeline.label_steps(voxels[:0], (101, 12, 12)).any()
+
+
+def test_examples_hold_their_centres_and_hide_their_edges(noise):
+    voxels = pd.DataFrame({"meteor": [0, 1], "t": [200, 390], "y": [12, 0], "x": [13, 23], "snr": 8.0})
+    labels = pipeline.label_steps(voxels, noise.shape)
+    features, own = pipeline.one_step_examples(noise, labels, voxels[["t", "y", "x"]].to_numpy(), 3, rng=4)
+    assert features.shape == (5, 22, 20, 20, 8) and features.dtype == np.float16
+    assert own.shape == (5, 16, 20, 20)
+    assert ((own == 1).sum(axis=(1, 2, 3))[:2] == 1).all()
+    inner = own[:, :, 3:-3, 3:-3]
+    assert (inner == 0).mean() > 0.9
+    again = pipeline.one_step_examples(noise, labels, voxels[["t", "y", "x"]].to_numpy(), 3, rng=4)
+    np.testing.assert_array_equal(features, again[0])
+
+
+def test_it_learns_meteors_of_a_quiet_sky_and_finds_them_in_another_stretch():
+    frames, truth = minieuso.simulate_session(2400, 150, rng=5, sky=minieuso.SKIES["first"][6])
+    labels = pipeline.label_steps(truth.voxels, frames.shape)
+    early = truth.meteors[truth.meteors.t_last < 1500]
+    centres = early[["t_peak", "y", "x"]].to_numpy()
+    features, own = pipeline.one_step_examples(frames[:1600], labels[:400], np.repeat(centres, 2, axis=0), 80, rng=1)
+    model = pipeline.build_one_step(8, seed=1)
+    losses = pipeline.fit_one_step(model, features, own, rng=1, epochs=4, batch_size=16)
+    assert losses[-1] < losses[0] / 2
+    scores = np.concatenate(list(pipeline.apply_one_step(frames[1600:], model)))
+    late = truth.voxels[truth.voxels.t >= 1600]
+    brightest = late.loc[late.groupby("meteor").snr.idxmax()].query("snr > 8")
+    assert len(brightest) > 10
+    at = scores[(brightest.t - 1600) // 4, brightest.y, brightest.x]
+    assert np.median(at) > np.quantile(scores, 0.98)
+
+
+def test_events_are_found_once_across_blocks_and_gaps():
+    scores = np.full((40, 20, 20), -9.0, np.float32)
+    for k in range(6):  # one track that jumps a gap and lies in two blocks
+        scores[17 + k, 5 + k, 8 + k + (k > 2)] = k
+    scores[18, 15, 15] = 2.5
+    events = pipeline.voxel_events([scores[:20], scores[20:]], 0)
+    assert len(events) == 2
+    track = events.sort_values("n_voxels").iloc[-1]
+    assert (track.t_first, track.t_last) == (68, 91)
+    assert (track.t, track.y, track.x, track.score, track.n_voxels) == (88, 10, 14, 5, 6)
+    assert (track.y_first, track.y_last, track.x_first, track.x_last) == (5, 10, 8, 14)
+    nothing = pipeline.voxel_events([scores], 99)
+    assert len(nothing) == 0 and list(nothing) == list(events)
+
+
+def test_bad_input_is_refused(noise, model):
+    with pytest.raises(ValueError, match="47 frames"):
+        pipeline.apply_one_step(noise[:47], model)
+    with pytest.raises(ValueError, match="even numbers"):
+        pipeline.apply_one_step(noise[:, :, :23], model)
+    with pytest.raises(ValueError, match=r"frames / 16384"):
+        pipeline.apply_one_step(noise.astype(int), model)
+    broken = noise.copy()
+    broken[100, 3, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        list(pipeline.apply_one_step(broken, model))
+    with pytest.raises(ValueError, match="NaN"):
+        pipeline.voxel_events([np.full((2, 2, 2), np.nan)], 0)
+    with pytest.raises(ValueError, match="do not fit together"):
+        pipeline.fit_one_step(model, np.zeros((2, 22, 20, 20, 8)), np.zeros((2, 22, 20, 20)), 1)
+    with pytest.raises(ValueError, match="labelled 1"):
+        pipeline.fit_one_step(model, np.zeros((2, 22, 20, 20, 8)), np.zeros((2, 16, 20, 20)), 1)
+    with pytest.raises(ValueError, match="labels has shape"):
+        pipeline.one_step_examples(noise, np.zeros((3, 24, 24), np.int8), np.zeros((0, 3)), 1, 0)
+    with pytest.raises(ValueError, match="width is 0"):
+        pipeline.build_one_step(0)
