@@ -51,8 +51,8 @@ def latent_maps(places: Mapping[str, np.ndarray], labels: np.ndarray, columns: i
     return figure
 
 
-def scatter_kinds(axes: Axes, places: np.ndarray, labels: np.ndarray) -> None:
-    """Draw points (n, 2) or (n, 3), a marker and a colour for each of at most 8 labels (n,), with names for a legend."""
+def scatter_kinds(axes: Axes, places: np.ndarray, labels: np.ndarray, size: float = 16) -> None:
+    """Draw points (n, 2) or (n, 3) of a size in points², a marker and a colour for each of at most 8 labels (n,), named."""
     kinds = np.unique(labels)
     draw: Any = axes.scatter  # axes in space take a third coordinate
     if len(kinds) > len(MARKERS):
@@ -60,7 +60,7 @@ def scatter_kinds(axes: Axes, places: np.ndarray, labels: np.ndarray) -> None:
     for kind, marker, colour in zip(kinds, MARKERS, COLOURS, strict=False):
         name = str(kind).replace("_", " ")
         own = places[labels == kind].T
-        draw(*own, s=16, marker=marker, c=colour, label=name, linewidths=0.3, edgecolors="white")
+        draw(*own, s=size, marker=marker, c=colour, label=name, linewidths=0.3, edgecolors="white")
 
 
 @styled

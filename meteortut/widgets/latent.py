@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 import numpy as np
 
+from meteortut.plots.tle_vae import MARKERS
 from meteortut.widgets.figure_html import figure_html
-from meteortut.widgets.latent_panels import MARKERS, empty_panels, event, limits, map_html, stretches
+from meteortut.widgets.latent_panels import empty_panels, event, limits, map_html, stretches
 
 Draw = Callable[[int, np.ndarray], np.ndarray]
 #: The choice that lets every kind through.

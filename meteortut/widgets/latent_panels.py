@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import uniform_filter1d
 
-from meteortut.plots.style import BLUE, GREEN, GREY, ORANGE, SKY
+from meteortut.plots.style import BLUE, ORANGE
+from meteortut.plots.tle_vae import scatter_kinds
 from meteortut.widgets.figure_html import figure_html
 
-#: Kinds differ in marker and colour; there are no more markers that the eye tells apart at this size.
-MARKERS = "os^vDPX*"
-COLOURS = (BLUE, ORANGE, GREEN, "black", SKY, GREY, "#cc79a7", "#8a6d00")
 #: A line is drawn as the least and greatest reading of so many stretches, about one per pixel of the panel.
 N_STRETCHES = 500
 #: The view is set by a running mean of so many samples: it ends where the mean falls to this share of its peak, and a peak
@@ -34,9 +32,7 @@ def map_html(places: np.ndarray, labels: np.ndarray, kinds: Sequence[str]) -> tu
     """Draw the map once; give its HTML, still open for the ring, and the slices' places on it, shares from the top left."""
     figure = Figure(figsize=(4.4, 4.4), layout="constrained")
     axes = figure.subplots()
-    for kind, marker, colour in zip(kinds, MARKERS, COLOURS, strict=False):
-        x, y = places[labels == kind].T
-        axes.scatter(x, y, s=22, marker=marker, c=colour, label=kind, linewidths=0.3, edgecolors="white")
+    scatter_kinds(axes, places, labels, 22)
     axes.set(xticks=[], yticks=[])
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize="small", handletextpad=0.2)
     alt = f"Map of {len(labels)} slices, a marker for each kind: {', '.join(kinds)}."

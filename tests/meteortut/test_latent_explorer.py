@@ -19,6 +19,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from meteortut import widgets
+from meteortut.plots.tle_vae import COLOURS
 from meteortut.tle_vae.networks import PhotometryVAE
 from meteortut.widgets import latent_panels
 
@@ -231,7 +232,7 @@ def test_slices_stand_on_the_picture_where_the_click_looks_for_them(slices):
     picture = picture_of(Parts(board).map.value).astype(int)
     height, width, _ = picture.shape
     assert height == width
-    colour = [int(latent_panels.COLOURS[1][i : i + 2], 16) for i in (1, 3, 5)]  # of b, alone at the left
+    colour = [int(COLOURS[1][i : i + 2], 16) for i in (1, 3, 5)]  # of b, alone at the left
     y, x = np.nonzero(np.abs(picture - colour).max(axis=2) < 12)
     inside = y > 0.2 * height  # the legend is above
     assert inside.sum() > 4
