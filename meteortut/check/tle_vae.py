@@ -203,7 +203,8 @@ def slice_statistic(answer: Any, photometry: np.ndarray, is_wanted: np.ndarray) 
         )
     auc = float(roc_auc_score(is_wanted, np.array(values, dtype=float)))
     if auc >= 0.85:
-        return Verdict(name, True, f"An area of {auc:.2f}. Which other kind does it still take for this one?")
+        more = "Nearly no fault." if auc >= 0.99 else "Which other kind does it still take for this one?"
+        return Verdict(name, True, f"An area of {auc:.2f}. {more}")
     if auc <= 0.15:
         return Verdict(name, False, f"An area of {auc:.2f}: it is *small* for this kind. Turn it round.")
     return Verdict(name, False, f"An area of {auc:.2f}, where 0.5 is a coin. What has this kind that the others lack?")

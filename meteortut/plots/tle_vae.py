@@ -142,7 +142,7 @@ def joint_errors(errors: Mapping[str, np.ndarray], reach: int = 40) -> Figure:
     Parameters
     ----------
     errors : mapping
-        Network → ndarray of shape (3, n_samples), mean absolute error of each sample over the slices, in steps.
+        Network → ndarray of shape (3, n_samples), mean absolute error of each sample over the slices, µW/m².
     reach : int
         Samples shown on each side of a joint.
 
@@ -166,9 +166,9 @@ def joint_errors(errors: Mapping[str, np.ndarray], reach: int = 40) -> Figure:
             axes.plot(around - place, flat[around], style, color=colour, linewidth=1.3)
             axes.set_title(title, fontsize="small")
             axes.set(yscale="log")
-    whole.set(yscale="log", xlabel="sample, bands end to end", ylabel="mean error / steps")
+    whole.set(yscale="log", xlabel="sample, bands end to end", ylabel="mean error / µW/m²")
     whole.legend(fontsize="small", ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
-    grid[1, 0].set_ylabel("mean error / steps")
+    grid[1, 0].set_ylabel("mean error / µW/m²")
     figure.supxlabel("samples from the joint", fontsize="medium")
     return figure
 
@@ -219,6 +219,6 @@ def sharpness_views(views: np.ndarray, bin_ms: tuple[float, ...]) -> Figure:
             axes.plot(time, curve, style, color=colour, linewidth=1.2, label=name)
         axes.set_title(f"bins of {width:g} ms", fontsize="small")
         axes.set_xlabel("after the band's peak / ms", fontsize="small")
-    row[0].set_ylabel("light over height, asinh", fontsize="small")
+    row[0].set_ylabel("arsinh(10 · light / height)", fontsize="small")
     row[0].legend(fontsize="x-small")
     return figure

@@ -28,6 +28,7 @@ from meteortut.tle_vae.photometry import (
 from meteortut.tle_vae.scores import (
     bits_per_sample,
     boundary_ratio,
+    boundary_ratios,
     cluster_scores,
     few_label_accuracy,
     interval,
@@ -56,6 +57,7 @@ __all__ = [
     "beta_log_density",
     "bits_per_sample",
     "boundary_ratio",
+    "boundary_ratios",
     "check_photometry",
     "cluster_scores",
     "counts",

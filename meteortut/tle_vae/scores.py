@@ -11,8 +11,8 @@ from meteortut.tle_vae.photometry import SAMPLE_MS
 _STARTS = 10
 
 
-def boundary_ratio(photometry: np.ndarray, reconstruction: np.ndarray, k: int = 10) -> float:
-    """Error of a reconstruction near the ends of the bands over that inside.
+def boundary_ratios(photometry: np.ndarray, reconstruction: np.ndarray, k: int = 10) -> pd.DataFrame:
+    """Error of a reconstruction near each end of each band over that inside.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ def boundary_ratio(photometry: np.ndarray, reconstruction: np.ndarray, k: int = 
 
     Returns
     -------
-    float
-        The worst of the bands' two ends each: median over slices of the mean absolute error of its ``k`` samples, over the
-        same of the band's inner blocks of ``k`` samples (their median). 1 without an artefact. Medians over slices, since an
-        event that happens to lie at an end is none.
+    DataFrame of float, a row per band, columns ``start`` and ``end``
+        Median over slices of the mean absolute error of the ``k`` samples there, over the same of the band's inner blocks of
+        ``k`` samples (their median). 1 without an artefact. Medians over slices, since an event that happens to lie at an
+        end is none.
 
     Raises
     ------
@@ -37,13 +37,18 @@ def boundary_ratio(photometry: np.ndarray, reconstruction: np.ndarray, k: int = 
         raise ValueError(
             f"got {photometry.shape} and {reconstruction.shape}, k={k}; expected the same shape (n, n_bands, n_samples ≥ 10·k)."
         )
-    ratios = []
+    rows = []
     for band in range(photometry.shape[1]):
         error = np.abs(photometry[:, band] - reconstruction[:, band])
         blocks = error[:, : error.shape[1] // k * k].reshape(len(error), -1, k).mean(axis=2)
         inside = np.median(np.median(blocks[:, 1:-1], axis=0))
-        ratios += [np.median(end) / inside for end in (blocks[:, 0], error[:, -k:].mean(axis=1))]
-    return float(max(ratios))
+        rows.append([float(np.median(end) / inside) for end in (blocks[:, 0], error[:, -k:].mean(axis=1))])
+    return pd.DataFrame(rows, columns=["start", "end"])
+
+
+def boundary_ratio(photometry: np.ndarray, reconstruction: np.ndarray, k: int = 10) -> float:
+    """Give the worst of :func:`boundary_ratios`; arguments and errors as there."""
+    return float(boundary_ratios(photometry, reconstruction, k).to_numpy().max())
 
 
 def uv_peak_errors(reconstruction: np.ndarray, truth: pd.DataFrame, least_snr: float = 3.0) -> pd.DataFrame:
