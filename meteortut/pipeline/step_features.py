@@ -54,8 +54,8 @@ class StepFeatures:
 
     Notes
     -----
-    The noise of a pixel, for blocks of 32 frames, is the median of eight means of |differences of neighbouring frames|, over 64
-    frames, scaled to be the deviation of white noise.
+    The noise of a pixel, for blocks of 32 frames, is the median of eight means of the absolute differences of neighbouring frames,
+    over 64 frames, scaled to be the deviation of white noise.
     """
 
     def __init__(self, frames: Any) -> None:
