@@ -48,14 +48,60 @@ def fit(
         raise ValueError("all labels are the same; expected meteor chunks and others.")
     if not all(np.isfinite(chunks[k : k + batch_size]).all() for k in range(0, len(chunks), batch_size)):
         raise ValueError("some chunks hold NaN or infinite values; leave those chunks out.")
-    data = _Turned(chunks, np.asarray(is_meteor, np.float32)[:, None], np.random.default_rng(rng), batch_size)
+    return _fit(model, _Turned(chunks, is_meteor, rng, batch_size), epochs)
+
+
+def fit_pixels(
+    model: keras.Model,
+    pixels: np.ndarray,
+    is_hit: np.ndarray,
+    rng: int | np.random.Generator,
+    epochs: int = 8,
+    batch_size: int = 512,
+) -> list[float]:
+    """Train a compiled model on scaled pixels, as :func:`fit` does on chunks, but for the turns.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As :func:`build_mlp` gives it; changed in place.
+    pixels : ndarray of float16 or float32 of shape (n, frames)
+        Scaled samples of single pixels.
+    is_hit : ndarray of bool of shape (n,)
+        Labels; both kinds must occur.
+    rng : int or Generator
+        Order.
+    epochs, batch_size : int
+        As for :func:`fit`.
+
+    Returns
+    -------
+    list of float
+        Mean loss of each epoch.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`fit`.
+    """
+    if len(pixels) != len(is_hit) or np.ndim(pixels) != 2:
+        raise ValueError(f"{np.shape(pixels)} pixels and {np.shape(is_hit)} labels do not fit together.")
+    if len(np.unique(is_hit)) != 2:
+        raise ValueError("all labels are the same; expected hit pixels and others.")
+    if not np.isfinite(pixels).all():
+        raise ValueError("some pixels hold NaN or infinite values; leave them out.")
+    return _fit(model, _Shuffled(pixels, is_hit, rng, batch_size), epochs)
+
+
+def _fit(model: keras.Model, data: _Shuffled, epochs: int) -> list[float]:
     most = float(model.optimizer.learning_rate)
     slower = keras.callbacks.LearningRateScheduler(
         lambda epoch: most * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / epochs)) / 2)
     )
     # the data set shuffles by its own generator; Keras would shuffle once more, by a global one
     history = model.fit(data, epochs=epochs, verbose=0, callbacks=[slower], shuffle=False).history
-    data.chunks = data.labels = np.empty(0)  # Keras keeps its last data set, and would keep the chunks with it
+    # Keras keeps its last data set, and would keep the examples with it
+    data.examples = data.labels = np.empty(0, np.float32)
     return [float(loss) for loss in history["loss"]]
 
 
@@ -82,20 +128,31 @@ def score_batches(
     return np.concatenate(scores) if scores else np.empty(0, np.float32)
 
 
-class _Turned(keras.utils.PyDataset):
-    """Batches in random order, each turned by a random multiple of 90°."""
+class _Shuffled(keras.utils.PyDataset):
+    """Batches in random order."""
 
-    def __init__(self, chunks: np.ndarray, labels: np.ndarray, rng: np.random.Generator, batch_size: int) -> None:
+    def __init__(
+        self, examples: np.ndarray, labels: np.ndarray, rng: int | np.random.Generator, batch_size: int
+    ) -> None:
         super().__init__()
-        self.chunks, self.labels, self.rng, self.batch_size = chunks, labels, rng, batch_size
-        self.order = rng.permutation(len(chunks))
+        self.examples, self.labels = examples, np.asarray(labels, np.float32)[:, None]
+        self.rng, self.batch_size = np.random.default_rng(rng), batch_size
+        self.order = self.rng.permutation(len(examples))
 
     def __len__(self) -> int:
-        return -(-len(self.chunks) // self.batch_size)
+        return -(-len(self.examples) // self.batch_size)
 
     def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self.order[k * self.batch_size : (k + 1) * self.batch_size])
-        return np.rot90(self.chunks[rows].astype(np.float32), int(self.rng.integers(4)), axes=(2, 3)), self.labels[rows]
+        return self.examples[rows].astype(np.float32), self.labels[rows]
 
     def on_epoch_end(self) -> None:
-        self.order = self.rng.permutation(len(self.chunks))
+        self.order = self.rng.permutation(len(self.examples))
+
+
+class _Turned(_Shuffled):
+    """The same, each batch turned by a random multiple of 90°."""
+
+    def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        chunks, labels = super().__getitem__(k)
+        return np.rot90(chunks, int(self.rng.integers(4)), axes=(2, 3)), labels

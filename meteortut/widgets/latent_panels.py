@@ -85,7 +85,7 @@ def event(readings: np.ndarray, shortest: float) -> tuple[int, int]:
     Taken from the readings (n_bands, n_samples), not from the decoded curve, which may be somewhere else.
     """
     calm, n_samples = _without_spikes(readings), readings.shape[1]
-    light = uniform_filter1d(calm, SMOOTHED, axis=1, mode="nearest", output=float)
+    light = uniform_filter1d(calm, SMOOTHED, axis=1, mode="reflect", output=float)
     scatter = (calm - light).std(axis=1) / np.sqrt(SMOOTHED)
     light -= np.median(light, axis=1, keepdims=True)
     ends: list[int] = []

@@ -128,7 +128,8 @@ def test_uv_lead(elves, answer, passed, words):
 @pytest.mark.parametrize(
     ("answer", "passed", "words"),
     [
-        (lambda s: s[0].max(), True, "Which other kind"),
+        (lambda s: s[0].max(), True, "Nearly no fault"),
+        (lambda s: s[0].max() * (s[2, 0] > 0.1), True, "Which other kind"),
         (lambda s: -s[0].max(), False, "Turn it round"),
         (lambda s: 1.0, False, "coin"),
         (lambda s: s[2, 0], False, "coin"),
