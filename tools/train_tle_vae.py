@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-LIBRARIES = ("numpy", "pandas", "safetensors", "scikit-learn", "scipy", "torch")
+LIBRARIES = ("aeon", "numba", "numpy", "pandas", "safetensors", "scikit-learn", "scipy", "torch")
 PARTS = ("faithful", "ours", "ablations", "novelty", "radio", "judge")
 #: Epochs × slices of the report, at batches of 100: 34 500 steps.
 REPORT_STEPS = 300 * 11_496 / 100
@@ -43,14 +43,9 @@ def slices(n: int, seed: int, world: str) -> tuple[np.ndarray, pd.DataFrame]:
 
 def embedded(network: Any, photometry: np.ndarray) -> np.ndarray:
     """Ours: the embedding; the report's: posterior means, (n, n_latent)."""
-    import torch
-
     from meteortut.tle_vae import PhotometryVAE, embed
 
-    if isinstance(network, PhotometryVAE):
-        return embed(photometry, network)
-    with torch.no_grad():
-        return torch.cat([network.encode(x)[0] for x in torch.from_numpy(photometry).split(50)]).numpy()
+    return embed(photometry, network) if isinstance(network, PhotometryVAE) else means_of(network, photometry)
 
 
 def judge(network: Any, photometry: np.ndarray, truth: pd.DataFrame, seed: int) -> dict[str, float]:
@@ -340,10 +335,12 @@ def main(arguments: list[str] | None = None) -> None:
         part = steps[name]()
         # Read only now, as another run may have written its part meanwhile.
         report = json.loads(path.read_text()) if path.is_file() else {"script": "tools/train_tle_vae.py"}
-        report["versions"] = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
         if name in ("novelty", "judge"):
             report["looks_at_second_world"] = report.get("looks_at_second_world", 0) + 1
-        report[name] = part | {"peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
+        report[name] = part | {
+            "versions": {"python": platform.python_version()} | {each: version(each) for each in LIBRARIES},
+            "peak_rss_mib_of_the_run": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
         path.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -224,6 +224,7 @@ def _triple(values: Any, name: str) -> tuple[int, int, int]:
 
 def give_back(frames: Any) -> None:
     """Let the system take back the pages of a memmap that have been read; other arrays stay as they are."""
-    if isinstance(frames, np.memmap) and frames.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-        mapped: Any = frames
+    mapped: Any = frames
+    open_ = isinstance(frames, np.memmap) and mapped._mmap is not None  # a copy keeps the class, not the file
+    if open_ and frames.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         mapped._mmap.madvise(mmap.MADV_DONTNEED)

@@ -13,8 +13,6 @@ from torch.nn import functional
 BIN = 20
 #: A bin is lit from this many standard deviations of a dark one above the dark reading, and from this many steps. Chosen.
 LIT_SIGMA, LIT_STEPS = 3.0, 0.5
-#: Variance of a dark sample that is taken for granted, steps². Chosen: a single step in fifty samples.
-_LEAST = 0.02
 
 
 def lit_share(steps: torch.Tensor) -> torch.Tensor:
@@ -30,11 +28,16 @@ def lit_share(steps: torch.Tensor) -> torch.Tensor:
     Tensor of shape (n,), 0 … 1
         In bins of 0.2 ms. The dark reading is the quartile of a band's bins, its noise that of counting; a slice that is lit
         for more than three quarters of its time therefore passes for darker than it is. 0 without light.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 20 samples.
     """
-    mean = functional.avg_pool1d(steps, BIN)
+    mean = _binned(steps)
     n_dark = -(-mean.shape[2] // 4)
     dark = mean.kthvalue(n_dark, dim=2, keepdim=True).values
-    limit = (LIT_SIGMA * (dark.clamp_min(_LEAST) / BIN).sqrt()).clamp_min(LIT_STEPS)
+    limit = (LIT_SIGMA * (dark.clamp_min(0) / BIN).sqrt()).clamp_min(LIT_STEPS)
     return (mean - dark > limit).any(dim=1).float().mean(dim=1)
 
 
@@ -50,8 +53,19 @@ def likeness(steps: torch.Tensor) -> torch.Tensor:
     -------
     Tensor of shape (n,), −1 … 1
         0 where one of the two never changes.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 20 samples.
     """
-    mean = functional.avg_pool1d(steps, BIN)
+    mean = _binned(steps)
     first, last = (mean[:, k] - mean[:, k].mean(dim=1, keepdim=True) for k in (0, -1))
     norm = (first.square().sum(1) * last.square().sum(1)).sqrt()
     return torch.where(norm > 0, (first * last).sum(1) / norm.clamp_min(1e-12), 0.0)
+
+
+def _binned(steps: torch.Tensor) -> torch.Tensor:
+    if steps.shape[-1] < BIN:
+        raise ValueError(f"slices have {steps.shape[-1]} samples; expected at least {BIN}, one bin of 0.2 ms.")
+    return functional.avg_pool1d(steps, BIN)

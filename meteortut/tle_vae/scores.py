@@ -26,7 +26,7 @@ def boundary_ratios(photometry: np.ndarray, reconstruction: np.ndarray, k: int =
     DataFrame of float, a row per band, columns ``start`` and ``end``
         Median over slices of the mean absolute error of the ``k`` samples there, over the same of the band's inner blocks of
         ``k`` samples (their median). 1 without an artefact. Medians over slices, since an event that happens to lie at an
-        end is none.
+        end is none. Infinite, or NaN, where most blocks inside are without any error.
 
     Raises
     ------

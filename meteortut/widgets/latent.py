@@ -98,6 +98,8 @@ class LatentExplorer:
         """Show a slice as it was encoded."""
         if not 0 <= index < len(self._photometry):
             raise IndexError(f"there is no slice {index}; expected 0 to {len(self._photometry) - 1}.")
+        if index == self.index:  # nothing would tell the slider
+            self._begin()
         self._number.value = index
 
     def move(self, unit: int, value: float) -> None:

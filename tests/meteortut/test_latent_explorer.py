@@ -286,6 +286,8 @@ def test_what_was_given_is_left_alone(slices):
     board.choose(2)
     board.move(0, 0.3)
     assert board.means[0] == np.float32(0.3)
+    board.choose(2)  # the one that is shown: as it was encoded
+    assert np.array_equal(board.means, slices["means"][2].astype(np.float32))
     board.reset()
     for name, values in kept.items():
         assert np.array_equal(slices[name], values)

@@ -67,3 +67,9 @@ def test_the_embedding_carries_both_where_its_columns_say() -> None:
     assert long[1] - long[0] == pytest.approx(8 * np.log10(0.404 / 0.084), abs=0.1)
     assert alike == pytest.approx([8, 0], abs=0.02)
     assert (points[:, tle_vae.HEIGHTS] > 2).tolist() == [[True, False, True], [True, False, False]]
+
+
+def test_less_than_a_bin_is_refused() -> None:
+    for measure in (tle_vae.lit_share, tle_vae.likeness):
+        with pytest.raises(ValueError, match="at least 20"):
+            measure(torch.zeros(1, 3, 19))

@@ -29,10 +29,11 @@ def test_boundary_ratio_sees_a_spike_at_an_end_and_nothing_else() -> None:
     data = np.random.default_rng(0).random((40, 3, 1000)).astype(np.float32)
     flat = np.full_like(data, 0.5)
     assert tle_vae.boundary_ratio(data, flat) == pytest.approx(1, abs=0.1)
-    for at in (np.s_[:, 0, :10], np.s_[:, 2, -10:]):
+    for at, row, column in ((np.s_[:, 0, :10], 0, "start"), (np.s_[:, 2, -10:], 2, "end")):
         spiked = flat.copy()
         spiked[at] = 3.0
         assert tle_vae.boundary_ratio(data, spiked) > 5
+        assert tle_vae.boundary_ratios(data, spiked).stack().idxmax() == (row, column)
     inside = flat.copy()
     inside[:, 1, 400:410] = 3.0
     assert tle_vae.boundary_ratio(data, inside) == pytest.approx(1, abs=0.1)
