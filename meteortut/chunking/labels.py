@@ -37,14 +37,8 @@ def label_chunks(grid: ChunkGrid, voxels: pd.DataFrame, min_frames: int = 3, hit
     """
     if min_frames < 1:
         raise ValueError(f"min_frames is {min_frames}; expected at least 1.")
-    missing = {"meteor", "t", "y", "x", "snr"} - set(voxels.columns)
-    if missing:
-        raise ValueError(f"voxels lacks the columns {sorted(missing)}; expected meteor, t, y, x and snr.")
+    check_voxels(voxels, grid.shape)
     labels = np.zeros([len(starts) for starts in grid.starts], np.int8)
-    if len(voxels) and (
-        (voxels[["t", "y", "x"]].min().min() < 0) or (voxels[["t", "y", "x"]].max() >= list(grid.shape)).any()
-    ):
-        raise ValueError(f"a voxel lies outside the stream of shape {grid.shape}; were they cut from the same session?")
     t_starts, y_starts, x_starts = grid.starts
     for (_, y, x), rows in voxels.groupby(["meteor", "y", "x"], sort=False):
         lit, hits = (_count(rows.t[chosen], t_starts, grid.size[0]) for chosen in (slice(None), rows.snr >= hit_snr))
@@ -56,6 +50,31 @@ def label_chunks(grid: ChunkGrid, voxels: pd.DataFrame, min_frames: int = 3, hit
         new, old = found[touched][:, None, None], labels[block]
         labels[block] = np.where((new == METEOR) | (old == METEOR), METEOR, AMBIGUOUS)
     return labels.ravel()
+
+
+def check_voxels(voxels: pd.DataFrame, shape: tuple[int, int, int]) -> None:
+    """Refuse a table that cannot hold the voxels of a stream's meteors.
+
+    Parameters
+    ----------
+    voxels : DataFrame, a row per voxel that a meteor lights
+        As for :func:`label_chunks`.
+    shape : (int, int, int)
+        Frames, rows and columns of the stream.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing, or a voxel lies outside the stream.
+    """
+    missing = {"meteor", "t", "y", "x", "snr"} - set(voxels.columns)
+    if missing:
+        raise ValueError(f"voxels lacks the columns {sorted(missing)}; expected meteor, t, y, x and snr.")
+    places = voxels[["t", "y", "x"]]
+    if len(voxels) and (places.min().min() < 0 or (places.max() >= list(shape)).any()):
+        raise ValueError(
+            f"a voxel lies outside the stream of shape {tuple(shape)}; were they cut from the same session?"
+        )
 
 
 def _count(times: pd.Series, starts: np.ndarray, length: int) -> np.ndarray:

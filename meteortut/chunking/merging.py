@@ -57,9 +57,7 @@ def merge_detections(
     if not len(first):
         return pd.DataFrame(columns=_COLUMNS)
     # chunks share a voxel when their origins differ by less than the size along every axis
-    near = cKDTree(first / size).query_pairs(1 - 1e-9, p=np.inf, output_type="ndarray")
-    graph = coo_array((np.ones(len(near), bool), (near[:, 0], near[:, 1])), shape=(len(first), len(first)))
-    event = connected_components(graph, directed=False)[1]
+    event = linked(first / size, 1 - 1e-9)
     table = pd.DataFrame(np.hstack([first, first + size - 1]), columns=_COLUMNS[:6:2] + _COLUMNS[1:6:2])
     rows = table.groupby(event).agg({name: "min" if name.endswith("first") else "max" for name in _COLUMNS[:6]})
     weight = score - threshold + 1e-9
@@ -68,6 +66,26 @@ def merge_detections(
     rows["n_chunks"] = np.bincount(event)
     rows["score"] = pd.Series(score).groupby(event).max()
     return rows.sort_values(["t_first", "y_first", "x_first"], ignore_index=True)[_COLUMNS]
+
+
+def linked(places: np.ndarray, reach: float) -> np.ndarray:
+    """Group places that lie near each other, directly or through others.
+
+    Parameters
+    ----------
+    places : ndarray of float of shape (n, 3), n ≥ 1
+        In units in which all axes have the same reach.
+    reach : float
+        Two places are linked when they differ by no more than this along every axis.
+
+    Returns
+    -------
+    ndarray of int of shape (n,)
+        Number of each place's group, from 0: the connected components of the graph of links.
+    """
+    near = cKDTree(places).query_pairs(reach, p=np.inf, output_type="ndarray")
+    graph = coo_array((np.ones(len(near), bool), (near[:, 0], near[:, 1])), shape=(len(places), len(places)))
+    return connected_components(graph, directed=False)[1]
 
 
 _COLUMNS = [*"t_first t_last y_first y_last x_first x_last t y x n_chunks score".split()]

@@ -16,8 +16,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from meteortut.chunking.grid import give_back
-from meteortut.pipeline.screening import check_frames
-from meteortut.pipeline.step_features import N_FEATURES, STEP, StepFeatures
+from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.step_features import AFTER, BEFORE, N_FEATURES, STEP, StepFeatures
 
 #: Steps on either side of a step that the network looks at: one and two, by its two convolutions in time.
 MARGIN = 3
@@ -108,7 +108,7 @@ def operations(width: int = 16) -> float:
     float
     """
     per_cell = 16 * N_FEATURES * width + 9 * width**2 + 2 * 3 * width**2 + 4 * width
-    return 2 * (per_cell / 4 + 44 * N_FEATURES) / STEP
+    return 2 * (per_cell / 4 + (BEFORE + AFTER) * N_FEATURES) / STEP
 
 
 def voxel_loss(labels: Any, log_odds: Any) -> Any:
@@ -149,9 +149,13 @@ def apply_one_step(frames: Any, model: OneStep) -> Iterator[np.ndarray]:
     Raises
     ------
     ValueError
-        At once, if ``frames`` has another shape, too few frames, integers, or its file has been cut short; when the block is
-        reached, if a value is NaN or infinite.
+        At once, if ``model`` is another, or ``frames`` has another shape, too few frames, integers, or its file has been cut
+        short; when the block is reached, if a value is NaN or infinite.
     """
+    if not isinstance(model, OneStep):
+        raise ValueError(
+            f"model is of type {type(model).__name__}; expected the network of build_one_step. For build_cnn: screen."
+        )
     check_frames(frames, 48)
     if frames.shape[1] % 2 or frames.shape[2] % 2:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -16,6 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from meteortut.chunking import ChunkGrid
 from meteortut.chunking.grid import give_back
 from meteortut.focal import SIDE
+from meteortut.pipeline.frames import check_frames
 
 #: Time windows that a thread scores in one go. Chosen: more brings no speed.
 WINDOWS = 8
@@ -118,41 +118,6 @@ def _check_grid(shape: tuple[int, ...], size: tuple[int, ...], grid: ChunkGrid |
     if grid.size != size:
         raise ValueError(f"the grid's chunks are {grid.size}, the model takes {size}; make them the same.")
     return grid
-
-
-def check_frames(frames: Any, n_least: int) -> None:
-    """Refuse what cannot be a stream of counts, before any work.
-
-    Parameters
-    ----------
-    frames : ndarray, memmap or Zarr array
-        Should be of shape (n_frames, height, width), float.
-    n_least : int
-        Frames it must have.
-
-    Raises
-    ------
-    ValueError
-        If ``frames`` has another shape or fewer frames, holds integers, or its file has been cut short.
-    """
-    shape = tuple(np.shape(frames))
-    if len(shape) != 3:
-        raise ValueError(f"frames has shape {shape}; expected (n_frames, height, width). A single frame: frames[None].")
-    if shape[0] < n_least:
-        raise ValueError(f"frames holds {shape[0]} frames; expected at least {n_least}.")
-    if not np.issubdtype(frames.dtype, np.floating):
-        raise ValueError(
-            f"frames has dtype {frames.dtype}; expected float, counts per GTU averaged over a frame. "
-            "Divide summed counts by the number of GTU: frames / 16384."
-        )
-    mapped: Any = frames
-    if isinstance(frames, np.memmap) and mapped._mmap is not None:
-        needed = frames.offset - frames.offset % mmap.ALLOCATIONGRANULARITY + len(mapped._mmap)
-        if mapped._mmap.size() < needed:
-            raise ValueError(
-                f"the file behind frames has {mapped._mmap.size()} bytes; expected {needed}. It was cut short after it "
-                "was opened: fetch or write it again."
-            )
 
 
 class _Scorer:

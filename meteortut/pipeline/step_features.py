@@ -97,13 +97,21 @@ class StepFeatures:
     def _read(self, low: int, high: int) -> np.ndarray:
         """Frames of a stretch, mirrored at the ends of the stream: (n, n_pixels), float32."""
         n_frames, *sides = self.frames.shape
+        place = np.arange(low, high)
         if low >= 0 and high <= n_frames:
-            return np.ascontiguousarray(self.frames[low:high], np.float32).reshape(high - low, -1)
-        place = np.arange(low, high) % (2 * n_frames)
-        place = np.minimum(place, 2 * n_frames - 1 - place)  # there and back again
-        first, last = int(place.min()), int(place.max())
-        slab = np.asarray(self.frames[first : last + 1], np.float32)[place - first]
-        return slab.reshape(high - low, sides[0] * sides[1])
+            slab = np.ascontiguousarray(self.frames[low:high], np.float32)
+        else:
+            place %= 2 * n_frames
+            place = np.minimum(place, 2 * n_frames - 1 - place)  # there and back again
+            first, last = int(place.min()), int(place.max())
+            slab = np.asarray(self.frames[first : last + 1], np.float32)[place - first]
+        slab = slab.reshape(high - low, sides[0] * sides[1])
+        bad = ~np.isfinite(slab).all(axis=1)
+        if bad.any():
+            raise ValueError(
+                f"frame {int(place[bad].min())} holds NaN or infinite values; score the parts before and after."
+            )
+        return slab
 
     def _per_noise(self, segment: int) -> np.ndarray:
         """A quarter over the noise, per block of 32 frames of a segment: (32, n_pixels); 0 where there is no noise."""
@@ -113,12 +121,6 @@ class StepFeatures:
         for step, group in zip(steps, grouped, strict=True):
             difference = np.diff(group, axis=0)
             np.abs(difference, out=difference).mean(axis=0, out=step)
-        if not np.isfinite(steps).all():
-            first, last = (
-                max(segment * SEGMENT - NOISE_FRAMES, 0),
-                min((segment + 1) * SEGMENT + NOISE_FRAMES, len(self.frames)) - 1,
-            )
-            raise ValueError(f"frames {first} to {last} hold NaN or infinite values; score the parts before and after.")
         half = NOISE_FRAMES // GROUP
         noise = []
         for first in range(half // 2, len(steps) - 3 * half // 2, half):

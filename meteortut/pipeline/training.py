@@ -48,7 +48,8 @@ def fit(
         raise ValueError("all labels are the same; expected meteor chunks and others.")
     if not all(np.isfinite(chunks[k : k + batch_size]).all() for k in range(0, len(chunks), batch_size)):
         raise ValueError("some chunks hold NaN or infinite values; leave those chunks out.")
-    return _fit(model, _Turned(chunks, is_meteor, rng, batch_size), epochs)
+    labels = np.asarray(is_meteor, np.float32)[:, None]
+    return fit_cosine(model, _Turned(chunks, labels, rng, batch_size), epochs)
 
 
 def fit_pixels(
@@ -90,18 +91,34 @@ def fit_pixels(
         raise ValueError("all labels are the same; expected hit pixels and others.")
     if not np.isfinite(pixels).all():
         raise ValueError("some pixels hold NaN or infinite values; leave them out.")
-    return _fit(model, _Shuffled(pixels, is_hit, rng, batch_size), epochs)
+    return fit_cosine(model, Shuffled(pixels, np.asarray(is_hit, np.float32)[:, None], rng, batch_size), epochs)
 
 
-def _fit(model: keras.Model, data: _Shuffled, epochs: int) -> list[float]:
+def fit_cosine(model: keras.Model, data: Shuffled, epochs: int) -> list[float]:
+    """Train a compiled model; the learning rate falls to a hundredth along half a cosine and is put back at the end.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; changed in place.
+    data : Shuffled
+        Emptied at the end: Keras keeps its last data set, and would keep the examples with it.
+    epochs : int
+        As in Keras.
+
+    Returns
+    -------
+    list of float
+        Mean loss of each epoch.
+    """
     most = float(model.optimizer.learning_rate)
     slower = keras.callbacks.LearningRateScheduler(
         lambda epoch: most * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / epochs)) / 2)
     )
     # the data set shuffles by its own generator; Keras would shuffle once more, by a global one
     history = model.fit(data, epochs=epochs, verbose=0, callbacks=[slower], shuffle=False).history
-    # Keras keeps its last data set, and would keep the examples with it
     data.examples = data.labels = np.empty(0, np.float32)
+    model.optimizer.learning_rate = most  # so that training can go on
     return [float(loss) for loss in history["loss"]]
 
 
@@ -128,14 +145,26 @@ def score_batches(
     return np.concatenate(scores) if scores else np.empty(0, np.float32)
 
 
-class _Shuffled(keras.utils.PyDataset):
-    """Batches in random order."""
+class Shuffled(keras.utils.PyDataset):
+    """Batches in random order, another in every epoch.
+
+    Parameters
+    ----------
+    examples : ndarray of shape (n, …), float
+        What the model takes. One batch at a time is copied, as float32.
+    labels : ndarray of shape (n, …)
+        In the shape that the loss takes.
+    rng : int or Generator
+        Order.
+    batch_size : int
+        Examples in a batch; the last one may be smaller.
+    """
 
     def __init__(
         self, examples: np.ndarray, labels: np.ndarray, rng: int | np.random.Generator, batch_size: int
     ) -> None:
         super().__init__()
-        self.examples, self.labels = examples, np.asarray(labels, np.float32)[:, None]
+        self.examples, self.labels = examples, labels
         self.rng, self.batch_size = np.random.default_rng(rng), batch_size
         self.order = self.rng.permutation(len(examples))
 
@@ -150,7 +179,7 @@ class _Shuffled(keras.utils.PyDataset):
         self.order = self.rng.permutation(len(self.examples))
 
 
-class _Turned(_Shuffled):
+class _Turned(Shuffled):
     """The same, each batch turned by a random multiple of 90°."""
 
     def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray]:

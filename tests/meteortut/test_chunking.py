@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meteortut.chunking import ChunkGrid, draw_examples, label_chunks, merge_detections, scale_chunks
+from meteortut.chunking.merging import linked
 
 
 @st.composite
@@ -302,6 +303,14 @@ def test_a_chain_of_chunks_is_one_event():
     origins = np.array([[24 * k, 0, 0] for k in range(10)])
     (event,) = merge_detections(origins, np.linspace(0.5, 1, 10)).itertuples()
     assert (event.t_first, event.t_last, event.n_chunks, event.score) == (0, 9 * 24 + 47, 10, 1)
+
+
+def test_places_are_linked_through_others_and_not_further_than_the_reach():
+    places = np.array([[0, 0, 0], [9, 9, 9], [1, 1, 1], [2, 2, 2], [9, 9, 10.5]])
+    groups = linked(places, 1 + 1e-9)
+    assert groups[0] == groups[2] == groups[3] and len(set(groups)) == 3
+    assert linked(places[:1], 1).tolist() == [0]
+    assert len(set(linked(places, 1 - 1e-9))) == 5
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -1,11 +1,15 @@
 """The one-step network: features that know nothing of a still or drifting sky, blocks that fit together, labels, events."""
 
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from meteortut import pipeline
 from meteortut.pipeline.one_step import OneStep
+from meteortut.pipeline.one_step_training import CROP_EDGE, _TurnedSteps
 from meteortut.pipeline.step_features import feature_filters
 from meteortut.simulate import minieuso
 
@@ -88,6 +92,17 @@ def test_a_score_depends_on_three_steps_and_few_pixels_around_it(model):
     assert np.abs(rows - 8).max() <= 5 and np.abs(columns - 8).max() <= 5
 
 
+def test_inside_its_edge_an_example_has_the_scores_of_the_whole_field(model):
+    features = np.random.default_rng(3).standard_normal((1, 9, 40, 40, 8)).astype(np.float32)
+    whole = np.asarray(model(features))[:, :, 12:32, 8:28]
+    crop = np.asarray(model(features[:, :, 12:32, 8:28]))
+    edge = CROP_EDGE
+    inner = np.s_[..., edge:-edge, edge:-edge]
+    np.testing.assert_allclose(crop[inner], whole[inner], atol=1e-4)
+    beside = np.abs(crop - whole).max(axis=(0, 1))
+    assert min(beside[edge - 1].max(), beside[-edge].max(), beside[:, edge - 1].max(), beside[:, -edge].max()) > 1e-3
+
+
 def test_counted_operations_are_those_of_the_weights(model):
     assert isinstance(model, OneStep)
     shapes = [weight.shape for weight in model.weights if len(weight.shape) > 1]
@@ -113,7 +128,7 @@ def test_examples_hold_their_centres_and_hide_their_edges(noise):
     assert features.shape == (5, 22, 20, 20, 8) and features.dtype == np.float16
     assert own.shape == (5, 16, 20, 20)
     assert ((own == 1).sum(axis=(1, 2, 3))[:2] == 1).all()
-    inner = own[:, :, 3:-3, 3:-3]
+    inner = own[:, :, 4:-4, 4:-4]
     assert (inner == 0).mean() > 0.9
     again = pipeline.one_step_examples(noise, labels, voxels[["t", "y", "x"]].to_numpy(), 3, rng=4)
     np.testing.assert_array_equal(features, again[0])
@@ -145,7 +160,8 @@ def test_events_are_found_once_across_blocks_and_gaps():
     assert len(events) == 2
     track = events.sort_values("n_voxels").iloc[-1]
     assert (track.t_first, track.t_last) == (68, 91)
-    assert (track.t, track.y, track.x, track.score, track.n_voxels) == (88, 10, 14, 5, 6)
+    # the sixth voxel is brightest: step 22, that is frames 88 to 91, from t = 88 to t = 92
+    assert (track.t, track.y, track.x, track.score, track.n_voxels) == (90, 10, 14, 5, 6)
     assert (track.y_first, track.y_last, track.x_first, track.x_last) == (5, 10, 8, 14)
     nothing = pipeline.voxel_events([scores], 99)
     assert len(nothing) == 0 and list(nothing) == list(events)
@@ -160,7 +176,7 @@ def test_bad_input_is_refused(noise, model):
         pipeline.apply_one_step(noise.astype(int), model)
     broken = noise.copy()
     broken[100, 3, 3] = np.nan
-    with pytest.raises(ValueError, match="NaN or infinite"):
+    with pytest.raises(ValueError, match="frame 100 holds NaN or infinite"):
         list(pipeline.apply_one_step(broken, model))
     with pytest.raises(ValueError, match="NaN"):
         pipeline.voxel_events([np.full((2, 2, 2), np.nan)], 0)
@@ -168,7 +184,75 @@ def test_bad_input_is_refused(noise, model):
         pipeline.fit_one_step(model, np.zeros((2, 22, 20, 20, 8)), np.zeros((2, 22, 20, 20)), 1)
     with pytest.raises(ValueError, match="labelled 1"):
         pipeline.fit_one_step(model, np.zeros((2, 22, 20, 20, 8)), np.zeros((2, 16, 20, 20)), 1)
+    features = np.zeros((2, 22, 20, 20, 8), np.float16)
+    features[1, 3, 4, 5, 6] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite; leave those examples out"):
+        pipeline.fit_one_step(model, features, np.ones((2, 16, 20, 20)), 1)
     with pytest.raises(ValueError, match="labels has shape"):
         pipeline.one_step_examples(noise, np.zeros((3, 24, 24), np.int8), np.zeros((0, 3)), 1, 0)
     with pytest.raises(ValueError, match="width is 0"):
         pipeline.build_one_step(0)
+
+
+@pytest.mark.parametrize("frame", [1, 100, 398])
+def test_the_frame_of_a_bad_value_is_named_near_the_mirrored_ends_too(noise, model, frame):
+    broken = noise.copy()
+    broken[frame, 3, 3] = np.inf
+    with pytest.raises(ValueError, match=f"frame {frame} holds"):
+        list(pipeline.apply_one_step(broken, model))
+
+
+def test_another_network_is_refused_at_once(noise):
+    with pytest.raises(ValueError, match="expected the network of build_one_step"):
+        pipeline.apply_one_step(noise, pipeline.build_cnn(seed=1))
+
+
+def test_labels_refuse_voxels_of_another_session():
+    voxels = pd.DataFrame({"meteor": 0, "t": [20], "y": 5, "x": 6, "snr": 9.0})
+    for name, value in (("t", 101), ("t", -1), ("y", 12), ("x", -1)):
+        with pytest.raises(ValueError, match=r"outside the stream of shape \(101, 12, 12\)"):
+            pipeline.label_steps(voxels.assign(**{name: value}), (101, 12, 12))
+    with pytest.raises(ValueError, match=r"lacks the columns \['snr'\]"):
+        pipeline.label_steps(voxels.drop(columns="snr"), (101, 12, 12))
+
+
+def test_examples_without_centres_lie_anywhere(noise):
+    features, own = pipeline.one_step_examples(noise, np.zeros((100, 24, 24), np.int8), np.empty((0, 3)), 2, 0)
+    assert features.shape == (2, 22, 20, 20, 8) and own.shape == (2, 16, 20, 20)
+
+
+def test_examples_refuse_integers_and_centres_outside(noise):
+    labels = np.zeros((100, 24, 24), np.int8)
+    with pytest.raises(ValueError, match=r"frames / 16384"):
+        pipeline.one_step_examples(noise.astype(int), labels, np.zeros((0, 3), int), 1, 0)
+    with pytest.raises(ValueError, match="expected at least 64"):
+        pipeline.one_step_examples(noise[:63], labels[:16], np.zeros((0, 3), int), 1, 0)
+    for centre in ((400, 0, 0), (0, -1, 0), (0, 0, 24)):
+        with pytest.raises(ValueError, match=r"outside the session of shape \(400, 24, 24\)"):
+            pipeline.one_step_examples(noise, labels, np.array([centre]), 1, 0)
+
+
+def test_after_training_the_learning_rate_is_back_and_the_features_are_let_go():
+    features, labels = np.zeros((4, 22, 20, 20, 8), np.float16), np.ones((4, 16, 20, 20), np.int8)
+    held = weakref.ref(features)
+    model = pipeline.build_one_step(4, seed=1)
+    before = float(model.optimizer.learning_rate)
+    pipeline.fit_one_step(model, features, labels, rng=1, epochs=2, batch_size=2)
+    assert float(model.optimizer.learning_rate) == before
+    del features
+    gc.collect()
+    assert held() is None
+
+
+def test_labels_are_turned_with_their_features():
+    rng = np.random.default_rng(5)
+    labels = rng.integers(-1, 2, (6, 16, 20, 20)).astype(np.int8)
+    features = np.zeros((6, 22, 20, 20, 8), np.float16)
+    features[:, 3:-3] = labels[..., None]
+    data = _TurnedSteps(features, labels, 2, 2)
+    seen = [data[k] for k in range(len(data))]
+    for turned, own in seen:
+        np.testing.assert_array_equal(turned[:, 3:-3, :, :, 0], own)
+        assert turned.dtype == own.dtype == np.float32
+    untouched = [(own == labels[np.sort(data.order[2 * k : 2 * k + 2])]).all() for k, (_, own) in enumerate(seen)]
+    assert not all(untouched)

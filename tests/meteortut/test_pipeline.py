@@ -104,11 +104,13 @@ def test_the_script_of_the_sizes_redoes_a_slice(tmp_path):
     assert {tuple(row["n_train"]) for row in shipped["rows"]} == {tuple(shipped["rows"][0]["n_train"])}
 
 
-def test_chunks_are_let_go_after_training(bells):
+def test_chunks_are_let_go_and_the_learning_rate_is_back_after_training(bells):
     chunks, is_meteor = (part[:64].copy() for part in bells)
     held = weakref.ref(chunks)
     model = pipeline.build_cnn(seed=1)
-    pipeline.fit(model, chunks, is_meteor, rng=1, epochs=1)
+    before = float(model.optimizer.learning_rate)
+    pipeline.fit(model, chunks, is_meteor, rng=1, epochs=2)
+    assert float(model.optimizer.learning_rate) == before  # a second training begins as the first did
     del chunks
     gc.collect()
     assert held() is None

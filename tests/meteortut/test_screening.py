@@ -60,7 +60,6 @@ def test_scores_are_those_of_the_chunks_on_any_grid(model, sky, step, height, wi
 
 
 def test_finer_steps_and_chunks_of_an_odd_size(sky):
-    grid = ChunkGrid((80, 48, 48), (20, 9, 7), (12, 4, 3))
     model = pipeline.build_cnn(9, frames=20, hidden=16, seed=1)
     grid = ChunkGrid((80, 48, 48), (20, 9, 9), (12, 4, 3))
     np.testing.assert_allclose(pipeline.screen(sky[:80], model, grid), predicted(model, sky[:80], grid), atol=1e-3)
@@ -73,6 +72,14 @@ def test_memmaps_of_other_floats(model, sky, tmp_path, dtype):
     frames = np.load(path, mmap_mode="r")
     grid = ChunkGrid(frames.shape)
     np.testing.assert_allclose(pipeline.screen(frames, model), predicted(model, frames, grid), atol=1e-3)
+
+
+def test_a_copy_of_a_memmap_keeps_its_class_and_is_screened_all_the_same(model, sky, tmp_path):
+    path = tmp_path / "frames.npy"
+    np.save(path, sky[:100].astype(np.float64))
+    frames = np.load(path, mmap_mode="r").astype(np.float32)
+    assert isinstance(frames, np.memmap)
+    np.testing.assert_array_equal(pipeline.screen(frames, model), pipeline.screen(sky[:100], model))
 
 
 def test_a_still_sky_gives_every_chunk_the_score_of_nothing(model):
