@@ -1,6 +1,10 @@
 """The focal surface of Mini-EUSO in numbers: tubes and gaps, length of a frame, and what drifts below the ISS.
 
 A shared room: the simulator draws with these numbers, chapter 2 measures with them.
+
+Time is counted in frames. Where it is an instant, frame k lasts from k to k + 1 and its middle is k + 0.5 (a light's ``t``, an
+event's ``t``); where it is the number of a frame (``t_first``, ``t_peak``, ``t_last``) it is k.
+:func:`meteortut.chunking.merge_detections` alone puts the middle of frame k at k.
 """
 
 from __future__ import annotations

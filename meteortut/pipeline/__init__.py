@@ -4,20 +4,22 @@ from meteortut.pipeline.quiet import import_tensorflow
 
 import_tensorflow()  # before Keras does it
 
-from meteortut.pipeline.catalogue import catalogue  # noqa: E402
+from meteortut.pipeline.catalogue import build_catalogue  # noqa: E402
 from meteortut.pipeline.ecsv import to_ecsv  # noqa: E402
 from meteortut.pipeline.fisher import cramer_rao  # noqa: E402
-from meteortut.pipeline.kinematics import Track, fit_track, remove_drift  # noqa: E402
+from meteortut.pipeline.kinematics import fit_track, remove_drift  # noqa: E402
 from meteortut.pipeline.matching import Matching, match_events, recall_curve  # noqa: E402
 from meteortut.pipeline.networks import build_cnn, build_mlp  # noqa: E402
 from meteortut.pipeline.one_step import apply_one_step, build_one_step, operations  # noqa: E402
-from meteortut.pipeline.one_step_training import fit_one_step, label_steps, one_step_examples, voxel_events  # noqa: E402
+from meteortut.pipeline.one_step_training import fit_one_step, label_steps, one_step_examples  # noqa: E402
 from meteortut.pipeline.screening import screen  # noqa: E402
 from meteortut.pipeline.stacking import stack_shifts  # noqa: E402
 from meteortut.pipeline.step_features import StepFeatures  # noqa: E402
+from meteortut.pipeline.track import Track  # noqa: E402
 from meteortut.pipeline.track_box import estimate_flat  # noqa: E402
 from meteortut.pipeline.track_model import MovingLight  # noqa: E402
 from meteortut.pipeline.training import fit, fit_pixels, score_batches  # noqa: E402
+from meteortut.pipeline.voxels import voxel_events  # noqa: E402
 
 __all__ = [
     "Matching",
@@ -25,10 +27,10 @@ __all__ = [
     "StepFeatures",
     "Track",
     "apply_one_step",
+    "build_catalogue",
     "build_cnn",
     "build_mlp",
     "build_one_step",
-    "catalogue",
     "cramer_rao",
     "estimate_flat",
     "fit",

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal
+from meteortut.chunking.grid import give_back
+from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal, to_focal
 from meteortut.pipeline.ecsv import COLUMNS
-from meteortut.pipeline.kinematics import Track, fit_track
+from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.kinematics import fit_track
 from meteortut.pipeline.stacking import AWAY, WINDOW, stack_shifts
-from meteortut.pipeline.track_box import check_frames
+from meteortut.pipeline.track import Track
+from meteortut.pipeline.track_box import check_map
 
 #: Columns of whole numbers.
 INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels")
@@ -31,7 +34,7 @@ SAME_PX = 2.0
 SECOND_SNR, MOST_IN_BOX = 6.0, 4
 
 
-def catalogue(
+def build_catalogue(
     frames: Any,
     events: pd.DataFrame,
     yaw_deg: float | None = None,
@@ -52,7 +55,7 @@ def catalogue(
     yaw_deg : float, optional
         Direction in which the ground drifts over the focal surface, degrees. Without it the ground's speed alone is known.
     gap, flat, noise
-        As for :func:`fit_track`.
+        As for :func:`fit_track`; 0 in a map: a pixel that is not used.
 
     Returns
     -------
@@ -72,15 +75,19 @@ def catalogue(
 
     Raises
     ------
-    TypeError, ValueError
-        If frames are not as for :func:`fit_track` or hold NaN or infinite values anywhere; if events lack columns or lie outside.
+    ValueError
+        If frames, flat or noise are not as for :func:`fit_track` or hold NaN or infinite values anywhere; if events lack columns or
+        they or their boxes lie outside; if yaw_deg is not finite.
 
     Notes
     -----
     The first flag that holds is given. Two rows are one light when they come within 2 pixels while both shine; the one with
     higher ``track_snr`` is kept. A flagged row never replaces one without a flag.
     """
-    check_frames(frames)
+    check_frames(frames, 4)
+    flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
+    if yaw_deg is not None and not np.isfinite(yaw_deg):
+        raise ValueError(f"yaw_deg is {yaw_deg}; expected degrees, or None if it is not known.")
     _check_events(events, frames.shape)
     _check_finite(frames)
     rows = []
@@ -89,7 +96,7 @@ def catalogue(
         rows.append(_row(track, score, frames.shape, yaw_deg))
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
-    table = table[_first_of_each(table)]
+    table = table[_first_of_each(table, gap)]
     return table.sort_values(["t_peak", "y", "x"], ignore_index=True)
 
 
@@ -99,11 +106,22 @@ def _check_events(events: pd.DataFrame, shape: tuple[int, ...]) -> None:
         raise ValueError(f"events lacks the columns {missing}; expected t, y and x.")
     for name, side in zip(("t", "y", "x"), shape, strict=True):
         values = events[name].to_numpy(float)
-        if not ((values >= -0.5) & (values <= side - 0.5 + (name == "t"))).all():
+        # the middle of a last step of four frames may lie a frame beyond the end
+        if not ((values >= -0.5) & (values <= side + (1.0 if name == "t" else -0.5))).all():
             raise ValueError(
                 f"events has {name} from {values.min()} to {values.max()}; expected places inside the stream of shape "
                 f"{tuple(shape)}. Were they found in another one?"
             )
+        if _boxed(events):
+            low, high = (events[f"{name}_{end}"].to_numpy(float) for end in ("first", "last"))
+            if not ((low >= 0) & (low <= high) & (low < side)).all():
+                raise ValueError(
+                    f"events has boxes outside the stream of shape {tuple(shape)} along {name}; expected 0 ≤ first ≤ last."
+                )
+
+
+def _boxed(events: pd.DataFrame) -> bool:
+    return all(name in events for name in BOX)
 
 
 def _check_finite(frames: Any, block: int = 1024) -> None:
@@ -112,37 +130,40 @@ def _check_finite(frames: Any, block: int = 1024) -> None:
             raise ValueError(
                 f"frames hold NaN or infinite values after frame {first}; expected finite counts. Cut them out."
             )
+        give_back(frames)
 
 
 def _candidates(frames: Any, events: pd.DataFrame, gap: float) -> Iterator[tuple[float, float, float, float]]:
     """Where to fit: t, y, x and score."""
     score = next((name for name in ("score", "snr") if name in events), None)
-    boxed = all(name in events for name in BOX)
+    boxed = _boxed(events)
     scores = events[score].to_numpy(float) if score else np.full(len(events), np.nan)
     for event, own in zip(events.itertuples(), scores.tolist(), strict=True):
-        places = _in_box(frames, event, gap) if boxed else [_centre(event)]
+        places = _in_box(frames, event, gap) if boxed else [_centre(event, len(frames))]
         for t, y, x in places:
             yield t, y, x, own
 
 
-def _centre(event: Any) -> tuple[float, float, float]:
-    return float(event.t), float(event.y), float(event.x)
+def _centre(event: Any, n_frames: int) -> tuple[float, float, float]:
+    return min(float(event.t), n_frames - 0.5), float(event.y), float(event.x)
 
 
 def _in_box(frames: Any, event: Any, gap: float) -> list[tuple[float, float, float]]:
     """The highest sums along trial velocities inside a box; its centre if there is none."""
     n_frames, height, width = frames.shape
-    first, stop = max(event.t_first - AWAY - WINDOW, 0), min(event.t_last + 1 + AWAY + WINDOW, n_frames)
+    first, stop = max(int(event.t_first) - AWAY - WINDOW, 0), min(int(event.t_last) + 1 + AWAY + WINDOW, n_frames)
     # whole tubes, so that gaps fall where they are
     y0, x0 = (max(int(start) // TUBE * TUBE - TUBE, 0) for start in (event.y_first, event.x_first))
     y1, x1 = (min((int(end) // TUBE + 2) * TUBE, side) for end, side in ((event.y_last, height), (event.x_last, width)))
     found = stack_shifts(frames[first:stop, y0:y1, x0:x1], threshold=4.0, gap=gap)
     found = found.assign(t=found.t + first, y=found.y + y0, x=found.x + x0)
     for name in ("t", "y", "x"):
-        found = found[found[name].between(getattr(event, f"{name}_first") - 0.5, getattr(event, f"{name}_last") + 1)]
+        # frame k lasts from k to k + 1, pixel k from k - 0.5 to k + 0.5
+        end = getattr(event, f"{name}_last") + (1.0 if name == "t" else 0.5)
+        found = found[found[name].between(getattr(event, f"{name}_first") - 0.5, end)]
     found = found.sort_values("snr", ascending=False).head(MOST_IN_BOX)
     found = found[(found.snr >= SECOND_SNR) | (found.snr == found.snr.max())]
-    return list(found[["t", "y", "x"]].itertuples(index=False, name=None)) or [_centre(event)]
+    return list(found[["t", "y", "x"]].itertuples(index=False, name=None)) or [_centre(event, n_frames)]
 
 
 def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | None) -> dict[str, Any]:
@@ -151,7 +172,7 @@ def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | No
     place = light.place(t_peak + 0.5)
     y, x = (float(np.clip(from_focal(k, track.gap), 0, n - 1)) for k, n in zip(place, shape[1:], strict=True))
     speed_err, direction_err = track.errors
-    y_err, x_err = np.sqrt(np.diag(track.covariance)[1:3])
+    y_err, x_err = _place_errors(track)
     return {
         "t_first": int(lit[:, 0].min()),
         "t_peak": t_peak,
@@ -166,35 +187,34 @@ def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | No
         "track_snr": track.track_snr,
         "speed_err_px": speed_err,
         "direction_err_deg": direction_err,
-        "y_err": float(y_err),
-        "x_err": float(x_err),
+        "y_err": y_err,
+        "x_err": x_err,
         "vy": light.vy,
         "vx": light.vx,
         "fwhm": _fwhm(track),
         "size_px": light.size,
         "chi2": track.chi2,
-        "flag": flag_track(track, yaw_deg),
+        "flag": _flag(track, yaw_deg),
     }
+
+
+def _place_errors(track: Track) -> tuple[float, float]:
+    """Standard deviations of the place in the middle of the brightest frame, y and x, focal pixels; infinite if not known."""
+    if not np.isfinite(track.covariance).all():
+        return np.inf, np.inf
+    light, later = track.light, track.brightest[0] + 0.5 - track.light.t
+    turn = np.zeros((2, 9))  # derivatives of the place with t, y, vy and with t, x, vx
+    turn[0, [0, 1, 3]], turn[1, [0, 2, 4]] = (-light.vy, 1, later), (-light.vx, 1, later)
+    y_err, x_err = np.sqrt(np.maximum(np.diag(turn @ track.covariance @ turn.T), 0)).tolist()
+    return y_err, x_err
 
 
 def _fwhm(track: Track) -> float:
     return float(np.sqrt(2 * np.log(2)) * (track.light.rise + track.light.fall))
 
 
-def flag_track(track: Track, yaw_deg: float | None = None) -> str:
-    """Say what speaks against a meteor.
-
-    Parameters
-    ----------
-    track : Track
-    yaw_deg : float, optional
-        Direction in which the ground drifts over the focal surface, degrees.
-
-    Returns
-    -------
-    str
-        ``"none"``, ``"failed"``, ``"faint"``, ``"flash"``, ``"static"`` or ``"ground"``, as :func:`catalogue` explains them.
-    """
+def _flag(track: Track, yaw_deg: float | None) -> str:
+    """What speaks against a meteor, as :func:`build_catalogue` explains it."""
     light = track.light
     if not track.converged:
         return "failed"
@@ -212,14 +232,12 @@ def flag_track(track: Track, yaw_deg: float | None = None) -> str:
     return "ground" if away < SLOW_PX else "none"
 
 
-def _first_of_each(table: pd.DataFrame) -> np.ndarray:
+def _first_of_each(table: pd.DataFrame, gap: float) -> np.ndarray:
     """Rows to keep: of those that are one light the best; bool, (n,)."""
     order = np.lexsort([-table.track_snr.to_numpy(), table.flag.to_numpy() != "none"])
-    t, first, last, y, x, vy, vx = (
-        table[name].to_numpy(float) for name in ("t_peak", "t_first", "t_last", "y", "x", "vy", "vx")
-    )
+    t, first, last, vy, vx = (table[name].to_numpy(float) for name in ("t_peak", "t_first", "t_last", "vy", "vx"))
+    y, x = (to_focal(table[name].to_numpy(float), gap) for name in ("y", "x"))  # where tracks are straight
     kept: list[int] = []
-    chosen = np.zeros(len(table), bool)
     for k in order:
         others = np.array(kept, int)
         begin, end = np.maximum(first[others], first[k]), np.minimum(last[others], last[k])
@@ -230,5 +248,4 @@ def _first_of_each(table: pd.DataFrame) -> np.ndarray:
         )
         if not ((begin <= end + 1) & (np.hypot(dy, dx) < SAME_PX)).any():
             kept.append(int(k))
-            chosen[k] = True
-    return chosen
+    return np.isin(np.arange(len(table)), kept)

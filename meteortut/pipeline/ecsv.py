@@ -55,7 +55,7 @@ def to_ecsv(table: pd.DataFrame, path: str | os.PathLike) -> Path:
 
     missing = [name for name in COLUMNS if name not in table]
     if missing:
-        raise ValueError(f"the catalogue lacks the columns {missing}; expected a table as catalogue() gives it.")
+        raise ValueError(f"the catalogue lacks the columns {missing}; expected a table as build_catalogue() gives it.")
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected a file name, for instance {path / 'meteors.ecsv'}.")

@@ -18,7 +18,7 @@ def cramer_rao(
     light : MovingLight
         The truth.
     level : ndarray of shape (height, width), counts per GTU
-        Background of each pixel; 0 in pixels that are not used. The noise of a frame is √(level / 16 384).
+        Background of each pixel; 0 (or less, or NaN) in pixels that are not used. The noise of a frame is √(level / 16 384).
     n_frames : int
         Length of the stream that it is part of.
     gap : float
@@ -34,11 +34,20 @@ def cramer_rao(
     covariance : ndarray of shape (9, 9)
         Of all parameters, in the order and units of :func:`derivatives`.
 
+    Raises
+    ------
+    ValueError
+        If level has not two axes, or the stream less than 4 frames.
+
     Notes
     -----
     The inverse of the Fisher information J ᵀ J of Gaussian noise (Kay 1993, *Fundamentals of Statistical Signal Processing*,
     chapter 3); straight lines in time, one per pixel, are unknown as well.
     """
+    if np.ndim(level) != 2 or n_frames < 4:
+        raise ValueError(
+            f"level has shape {np.shape(level)} and n_frames is {n_frames}; expected (height, width) and at least 4 frames."
+        )
     first, stop = frames_about(light, n_frames)
     height, width = level.shape
     near = near_track(light, np.arange(height), np.arange(width), gap) & (level > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ from meteortut.focal import (
     FRAME_S,
     METEOR_DRIFT_PX,
     METEOR_KM_PX,
-    from_focal,
     to_focal,
 )
-from meteortut.pipeline.fisher import covariance_of, motion_errors
-from meteortut.pipeline.track_box import Box, Camera, check_frames, cut, first_guess
+from meteortut.pipeline.fisher import covariance_of
+from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.track import Track
+from meteortut.pipeline.track_box import Box, Camera, check_map, cut, first_guess
 from meteortut.pipeline.track_model import (
     MovingLight,
     derivatives,
@@ -36,54 +36,6 @@ BELL_RATIOS, SHORTEST_BELL, PEAK_REACH = (8.0, 5.0), 0.15, 4.0
 LEAVES_PX = 2.5
 #: Residuals beyond this many σ pull less than their square: another source in the box (chosen).
 SOFT_SIGMA = 3.0
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """The most likely moving light at a place.
-
-    Attributes
-    ----------
-    light : MovingLight
-        Its parameters, positions on the focal surface.
-    covariance : ndarray of shape (9, 9)
-        Of t, y, x, vy, vx, light, ln rise, ln fall, ln size (frames, focal pixels, counts per GTU); times chi2 where that is
-        above 1. Infinite when the data do not tell.
-    snr : float
-        Noiseless signal of the brightest voxel in units of its noise, as the truth has it.
-    track_snr : float
-        Significance of all voxels together: root of the sum of their squared noiseless signal over noise, lines taken away.
-    chi2 : float
-        Sum of squared residuals per degree of freedom, about 1 for a good fit.
-    brightest : (int, int, int)
-        Voxel (t, y, x) with the highest noiseless signal.
-    voxels : ndarray of int of shape (n, 3)
-        Lit voxels of hit pixels, (t, y, x): where the fitted light peaks at 4 σ or more, frames at 1 σ or more. Maybe none.
-    converged : bool
-        Whether the optimiser ended at a minimum inside the bounds of time and place, and the covariance is finite.
-    gap : float
-        Gap between tubes, pixels.
-    """
-
-    light: MovingLight
-    covariance: np.ndarray
-    snr: float
-    track_snr: float
-    chi2: float
-    brightest: tuple[int, int, int]
-    voxels: np.ndarray
-    converged: bool
-    gap: float = 1.0
-
-    @property
-    def errors(self) -> tuple[float, float]:
-        """Standard deviations of apparent speed (focal pixels per frame) and direction (degrees)."""
-        return motion_errors(self.light, self.covariance)
-
-    @property
-    def pixel(self) -> tuple[float, float]:
-        """Place at the peak, array pixels (y, x)."""
-        return float(from_focal(self.light.y, self.gap)), float(from_focal(self.light.x, self.gap))
 
 
 def fit_track(
@@ -107,9 +59,10 @@ def fit_track(
     gap : float
         Gap between tubes of 8 pixels, in pixels; 0 for other cameras.
     flat : ndarray of shape (height, width), optional
-        Relative response of the pixels; 1 everywhere by default.
+        Relative response of the pixels, 0 in pixels that are not to be used; 1 everywhere by default.
     noise : ndarray of shape (height, width), optional, counts per GTU
-        Standard deviation of a pixel in a frame; by default √(B / 16 384), B its median over the frames used.
+        Standard deviation of a pixel in a frame, 0 in pixels that are not to be used; by default √(B / 16 384), B its median
+        over the frames used.
     fit_size : bool
         Whether the width of the image is fitted, or taken to be the point spread.
 
@@ -120,9 +73,9 @@ def fit_track(
 
     Raises
     ------
-    TypeError, ValueError
-        If frames has not three axes, less than 4 frames, integer counts, or NaN or infinite values about ``t``; if the place lies
-        outside the stream; if flat or noise is of another shape.
+    ValueError
+        If frames has not three axes, less than 4 frames, integer counts, a file that was cut short, or NaN or infinite values about
+        ``t``; if the place lies outside the stream; if flat or noise is of another shape or holds NaN, infinite or negative values.
 
     Notes
     -----
@@ -131,11 +84,9 @@ def fit_track(
     4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, or runs away
     to something brighter, it is repeated from a start within half a pixel and two frames, with the width of the point spread.
     """
-    check_frames(frames)
+    check_frames(frames, 4)
     _check_place(frames.shape, t, y, x)
-    for name, map_ in (("flat", flat), ("noise", noise)):
-        if map_ is not None and np.shape(map_) != tuple(frames.shape[1:]):
-            raise ValueError(f"{name} has shape {np.shape(map_)}; expected that of a frame, {tuple(frames.shape[1:])}.")
+    flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
     camera = Camera(gap, flat, noise, fit_size)
     track = _attempt(frames, t, y, x, camera)
     if track.converged and not _leaves(track, t, y, x):

@@ -10,6 +10,10 @@ import pandas as pd
 
 from meteortut.focal import FRAME_S, to_focal
 
+#: An event may be a meteor's within so many focal pixels of its track, and within so many frames of those in which it is lit; peak
+#: SNR from which a meteor is bright (all chosen).
+NEAR_PX, NEAR_FRAMES, BRIGHT_SNR = 3.0, 8.0, 5.0
+
 
 @dataclass(frozen=True, eq=False)
 class Matching:
@@ -24,7 +28,7 @@ class Matching:
     precision : float
         Matched rows among all rows found; rows of a meteor that has one already count against it. NaN if nothing was found.
     rows_per_meteor : float
-        Rows that lie on a meteor, per meteor that has any; NaN if nothing matches.
+        Rows that lie on a meteor, per matched meteor; NaN if nothing matches.
     false_per_hour : float
         Rows on no meteor at all, per hour of the stream.
     n_found, n_meteors, n_false : int
@@ -46,9 +50,6 @@ def match_events(
     found: pd.DataFrame,
     meteors: pd.DataFrame,
     n_frames: int,
-    near_px: float = 3.0,
-    near_frames: float = 8.0,
-    bright_snr: float = 5.0,
     gap: float = 1.0,
 ) -> Matching:
     """Match events with meteors, one to one, in space and time.
@@ -56,17 +57,12 @@ def match_events(
     Parameters
     ----------
     found : DataFrame, a row per event
-        ``t`` (or ``t_peak``), ``y``, ``x``: frame and array pixels.
+        ``t``, an instant (frame k lasts from k to k + 1), or ``t_peak``, a frame, whose middle is taken; ``y``, ``x``: pixels.
     meteors : DataFrame, a row per meteor
         ``t_first``, ``t_peak``, ``t_last``, ``y``, ``x``, ``speed_px``, ``direction_deg``, ``snr``, as the truth of
-        :mod:`meteortut.simulate.minieuso` has them.
+        :mod:`meteortut.simulate.minieuso` has them: frames and pixels of the brightest voxel, whose middle is taken.
     n_frames : int
         Length of the stream, frames of 40.96 ms.
-    near_px, near_frames : float
-        An event may be a meteor's if it lies within ``near_frames`` of the frames in which it is lit, and within ``near_px`` focal
-        pixels of its straight track at that instant.
-    bright_snr : float
-        Peak SNR from which a meteor counts for ``recall_bright``.
     gap : float
         Gap between tubes, pixels.
 
@@ -79,16 +75,21 @@ def match_events(
     ------
     ValueError
         If columns are missing, values are not finite, or n_frames is not positive.
+
+    Notes
+    -----
+    An event may be a meteor's if it lies within 8 frames of those in which it is lit, and within 3 focal pixels of its straight
+    track at that instant (chosen).
     """
     time = "t" if "t" in found else "t_peak"
     _check(found, (time, "y", "x"), "found")
     _check(meteors, ("t_first", "t_peak", "t_last", "y", "x", "speed_px", "direction_deg", "snr"), "meteors")
     if n_frames < 1:
         raise ValueError(f"n_frames is {n_frames}; expected at least 1.")
-    distance = _distances(found, time, meteors, near_frames, gap)
-    close = distance <= near_px
+    distance = _distances(found, time, meteors, gap)
+    close = distance <= NEAR_PX
     rows, columns = _assign(np.where(close, distance, np.inf))
-    bright = meteors.snr.to_numpy() >= bright_snr
+    bright = meteors.snr.to_numpy() >= BRIGHT_SNR
     on_meteor = close.any(axis=1)
     n_found, n_meteors, n_false = len(found), len(meteors), int((~on_meteor).sum())
     return Matching(
@@ -154,12 +155,13 @@ def _check(table: pd.DataFrame, needed: Sequence[str], name: str) -> None:
         raise ValueError(f"{name} holds NaN or infinite values in {', '.join(needed)}; leave those rows out.")
 
 
-def _distances(found: pd.DataFrame, time: str, meteors: pd.DataFrame, near_frames: float, gap: float) -> np.ndarray:
+def _distances(found: pd.DataFrame, time: str, meteors: pd.DataFrame, gap: float) -> np.ndarray:
     """Distance of each event from each meteor's track at that instant, focal pixels; infinite when it is not lit: (n, m)."""
-    t = found[time].to_numpy(float)[:, None]
+    t = found[time].to_numpy(float)[:, None] + (0.5 if time == "t_peak" else 0.0)
     first, peak, last = (meteors[name].to_numpy(float) for name in ("t_first", "t_peak", "t_last"))
-    lit = (t >= first - near_frames) & (t <= last + near_frames)
-    after = np.clip(t, first, last) - peak
+    # frame k lasts from k to k + 1
+    lit = (t >= first - NEAR_FRAMES) & (t <= last + 1 + NEAR_FRAMES)
+    after = np.clip(t, first, last + 1) - (peak + 0.5)
     angle = np.radians(meteors.direction_deg.to_numpy(float))
     speed = meteors.speed_px.to_numpy(float)
     away = np.hypot(

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from meteortut.chunking.grid import give_back
 from meteortut.focal import GTU_PER_FRAME, from_focal, to_focal
-from meteortut.pipeline.track_box import RESTLESS, check_frames
+from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.track_box import RESTLESS
+from meteortut.pipeline.track_model import PSF_PX, shares
 
 #: The background of a frame is the mean of two windows of so many frames, that begin so many frames before and after (chosen).
 WINDOW, AWAY = 24, 20
@@ -22,8 +25,8 @@ SPANS, REACH_PX = (4, 8, 16, 32), 4
 FASTEST_PX = 0.75
 #: An event is the highest of its surroundings: so many frames and pixels to each side (chosen).
 NEAR_FRAMES, NEAR_PX = 20, 3
-#: Weights of the point spread along one axis for a pixel and its neighbours: a Gaussian of 0.51 pixels, over pixels.
-KERNEL = np.array([0.163, 0.673, 0.163], np.float32)
+#: Weights along one axis for a pixel and its neighbours: what they receive of the point spread.
+KERNEL = shares(np.array([-1.0, 0.0, 1.0]), PSF_PX)[0].astype(np.float32)
 COLUMNS = ("t", "y", "x", "snr", "vy", "vx", "n_stacked")
 
 
@@ -53,9 +56,9 @@ def stack_shifts(
 
     Raises
     ------
-    TypeError, ValueError
-        If frames has not three axes, less than 4 frames, integer counts, or NaN or infinite values; if spans are not powers of two
-        or the block is shorter than the longest.
+    ValueError
+        If frames has not three axes, less than 4 frames, integer counts, a file that was cut short, or NaN or infinite values; if
+        spans are not powers of two or the block is shorter than the longest.
 
     Notes
     -----
@@ -67,7 +70,7 @@ def stack_shifts(
     longer than 20 frames raise their own background. A later peer, the
     refined STACK-CNN of Olivi et al. 2024, adds networks to the shift-and-stack.
     """
-    check_frames(frames)
+    check_frames(frames, 4)
     if not spans or any(span < 1 or span & (span - 1) for span in spans):
         raise ValueError(f"spans is {spans}; expected powers of two, for instance {SPANS}.")
     if block < max(spans):
@@ -103,7 +106,8 @@ def _excess(frames: Any, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]
     """What frames have above the windows before and after them, and its noise: two arrays (stop − first, height, width)."""
     n_frames = len(frames)
     low, high = max(first - AWAY - WINDOW, 0), min(stop + AWAY + WINDOW, n_frames)
-    cube = np.asarray(frames[low:high], np.float32)
+    cube = np.array(frames[low:high], np.float32)  # a copy: the pages of a memmap go back
+    give_back(frames)
     if not np.isfinite(cube).all():
         raise ValueError(
             f"frames {low} to {high - 1} hold NaN or infinite values; expected finite counts. Cut them out."

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from meteortut.chunking.grid import give_back
 from meteortut.focal import GTU_PER_FRAME, TUBE, from_focal, to_focal
-from meteortut.pipeline.track_model import MovingLight, frames_about, near_track, without_lines
+from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.track_model import PSF_PX, MovingLight, frames_about, near_track, shares, without_lines
 
 #: Trial velocities along an axis (focal pixels per frame), places about the given one (focal pixels), peaks after the given
 #: frame and standard deviations of bells (frames) from which the fit starts; all chosen. 0.78: the fastest meteors, and the ISS.
@@ -41,7 +43,6 @@ class Box:
     columns: np.ndarray
     data: np.ndarray
     weight: np.ndarray
-    flat: np.ndarray
 
     @property
     def place(self) -> tuple[int, int, np.ndarray, np.ndarray]:
@@ -49,29 +50,38 @@ class Box:
         return self.first, len(self.data), self.rows, self.columns
 
 
-def check_frames(frames: Any) -> None:
-    """Refuse a stream of wrong shape or kind; values are not looked at.
+def check_map(map_: Any, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Refuse a map of the pixels that does not fit a stream, before any work.
 
     Parameters
     ----------
-    frames : array-like of shape (n_frames, height, width), counts per GTU
+    map_ : array-like of shape (height, width), or None
+        Response or noise of each pixel, 0 in pixels that are not to be used.
+    name : str
+        What it is, for the message.
+    shape : (int, int, int)
+        Of the stream: frames, rows, columns.
+
+    Returns
+    -------
+    ndarray of float of shape (height, width), or None
+        None stays None.
 
     Raises
     ------
-    TypeError
-        If the counts are integers.
     ValueError
-        If there are not three axes, or less than 4 frames.
+        If the shape is not a frame's, or values are NaN, infinite or negative.
     """
-    shape = tuple(np.shape(frames))
-    if len(shape) != 3:
+    if map_ is None:
+        return None
+    values = np.asarray(map_, float)
+    if values.shape != tuple(shape[1:]):
+        raise ValueError(f"{name} has shape {values.shape}; expected that of a frame, {tuple(shape[1:])}.")
+    if not (np.isfinite(values) & (values >= 0)).all():
         raise ValueError(
-            f"frames has shape {shape}; expected (n_frames, height, width). Add a time axis: frames[None]."
+            f"{name} holds NaN, infinite or negative values; expected positive ones, 0 in pixels that are not to be used."
         )
-    if shape[0] < 4 or min(shape[1:]) < 2:
-        raise ValueError(f"frames has shape {shape}; expected at least 4 frames of 2 × 2 pixels.")
-    if not np.issubdtype(frames.dtype, np.floating):
-        raise TypeError(f"frames holds {frames.dtype}; expected counts per GTU as floats. Divide sums by their GTU.")
+    return values
 
 
 def _read(
@@ -87,12 +97,12 @@ def _read(
     part = np.ix_(rows, columns)
     level = np.median(cube, axis=0)
     sigma = np.sqrt(np.maximum(level, 0) / GTU_PER_FRAME) if camera.noise is None else camera.noise[part]
-    flat = np.ones(level.shape) if camera.flat is None else np.asarray(camera.flat, float)[part]
+    flat = np.ones(level.shape) if camera.flat is None else camera.flat[part]
     # a pixel that never changes is dead, whatever it shows
     alive = (sigma > 0) & (flat > 0) & (np.ptp(cube, axis=0) > 0)
     sigma = sigma * np.where(alive, _unrest(cube, np.where(alive, sigma, 1.0), first, lit), 1.0)
     weight = np.divide(1.0, sigma, out=np.zeros(level.shape), where=alive)
-    return Box(first, rows, columns, without_lines(cube) * weight, weight * flat, flat)
+    return Box(first, rows, columns, without_lines(cube) * weight, weight * flat)
 
 
 def _unrest(cube: np.ndarray, sigma: np.ndarray, first: int, lit: tuple[float, float]) -> np.ndarray:
@@ -123,7 +133,7 @@ def cut(frames: Any, light: MovingLight, camera: Camera) -> Box:
     rows, columns = (np.arange(k.min(), k.max() + 1) for k in np.nonzero(near))
     box = _read(frames, (first, stop), rows, columns, camera, light.span(3.0))
     used = near[np.ix_(rows, columns)]
-    return Box(first, rows, columns, box.data * used, box.weight * used, box.flat)
+    return Box(first, rows, columns, box.data * used, box.weight * used)
 
 
 def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> MovingLight:
@@ -149,19 +159,19 @@ def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near:
     for dy in places:
         down = _trial_shares(rows, start_y + dy, time, camera.gap)
         data, power = down @ (box.data * box.weight), down**2 @ np.broadcast_to(box.weight**2, box.data.shape)
-        for dx, shares in zip(places, across, strict=True):
-            trials.append((*_best(data, power, shares, curves), dy, dx))
+        for dx, share in zip(places, across, strict=True):
+            trials.append((*_best(data, power, share, curves), dy, dx))
     _, light, (a, b, c), dy, dx = max(trials, key=lambda trial: trial[0])
     vy, vx, peak, bell = (float(value) for value in (VELOCITIES[a], VELOCITIES[b], peaks[c], bells[c]))
     return MovingLight(t + peak, start_y + dy + vy * peak, start_x + dx + vx * peak, vy, vx, light, bell, bell)
 
 
 def _best(
-    data: np.ndarray, power: np.ndarray, shares: np.ndarray, curves: np.ndarray
+    data: np.ndarray, power: np.ndarray, share: np.ndarray, curves: np.ndarray
 ) -> tuple[float, float, tuple[int, ...]]:
     """The best velocity and light curve through one place: its SNR, its light, and its indices (vy, vx, curve)."""
-    signal = np.tensordot(data @ shares.transpose(0, 2, 1), curves, (0, 0))
-    norm = np.tensordot(power @ shares.transpose(0, 2, 1) ** 2, curves**2, (0, 0))
+    signal = np.tensordot(data @ share.transpose(0, 2, 1), curves, (0, 0))
+    norm = np.tensordot(power @ share.transpose(0, 2, 1) ** 2, curves**2, (0, 0))
     score = signal / np.sqrt(np.maximum(norm, 1e-3 * norm.max() + 1e-30))
     k = np.unravel_index(int(score.argmax()), score.shape)
     return float(score[k]), max(float(signal[k] / max(norm[k], 1e-30)), 1e-6), tuple(int(i) for i in k)
@@ -170,7 +180,7 @@ def _best(
 def _trial_shares(pixels: np.ndarray, place: float, time: np.ndarray, gap: float) -> np.ndarray:
     """Light that rows (or columns) receive from points with all trial velocities: (n_frames, n_velocities, n_pixels)."""
     away = to_focal(pixels, gap) - (place + VELOCITIES[:, None] * time[:, None, None])
-    return np.exp(-0.5 * (away / 0.6) ** 2) / 1.5  # about what a pixel integrates of a point spread of 0.51 pixels
+    return shares(away, PSF_PX)[0]
 
 
 def estimate_flat(frames: Any, n_sampled: int = 500) -> np.ndarray:
@@ -186,24 +196,27 @@ def estimate_flat(frames: Any, n_sampled: int = 500) -> np.ndarray:
     Returns
     -------
     ndarray of shape (height, width)
-        Median over time of each pixel over the median of all pixels. A pixel with twice the median of its tube is hot, not
-        sensitive: it gets the median of its tube. 0 in dead pixels.
+        Median over time of each pixel over the median of all pixels. A pixel with twice the median of the live ones of its tube is
+        hot, not sensitive: it gets that median. 0 in dead pixels: not used.
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         As :func:`check_frames`; if values are NaN or infinite, n_sampled is not positive, or nothing shines.
     """
-    check_frames(frames)
+    check_frames(frames, 4)
     if n_sampled < 1:
         raise ValueError(f"n_sampled is {n_sampled}; expected at least 1.")
     chosen = np.unique(np.linspace(0, len(frames) - 1, n_sampled).astype(int))
     level = np.median([frames[k] for k in chosen], axis=0)
+    give_back(frames)
     if not np.isfinite(level).all() or not np.median(level) > 0:
         raise ValueError("frames hold NaN, infinite values or no light; expected counts per GTU. Cut such frames out.")
     flat = level / np.median(level)
     for y in range(0, flat.shape[0], TUBE):
         for x in range(0, flat.shape[1], TUBE):
             tube = flat[y : y + TUBE, x : x + TUBE]
-            tube[tube > 2 * np.median(tube)] = np.median(tube)
+            if (tube > 0).any():
+                usual = np.median(tube[tube > 0])
+                tube[tube > 2 * usual] = usual
     return flat

@@ -133,12 +133,25 @@ def _factors(
     sides = []
     for pixels, place, speed in ((rows, light.y, light.vy), (columns, light.x, light.vx)):
         away = to_focal(pixels, gap) - (place + speed * after)[..., None]
-        sides.append(_shares(away, light.size))
+        sides.append(shares(away, light.size))
     return bell, sides[0], sides[1], after, steep
 
 
-def _shares(away: np.ndarray, size: float) -> list[np.ndarray]:
-    """Light of a Gaussian that falls into pixels this far from its middle; its derivatives with the middle and with the size."""
+def shares(away: np.ndarray, size: float) -> list[np.ndarray]:
+    """Share the light of a Gaussian among pixels along one axis.
+
+    Parameters
+    ----------
+    away : ndarray of any shape, focal pixels
+        Middles of the pixels minus the middle of the image.
+    size : float, focal pixels
+        Standard deviation of the image.
+
+    Returns
+    -------
+    list of three ndarrays of the shape of ``away``
+        The share of the light that falls into each pixel; its derivatives with the middle of the image and with its size.
+    """
     from scipy.special import ndtr  # slow to import
 
     low, high = (away - 0.5) / size, (away + 0.5) / size

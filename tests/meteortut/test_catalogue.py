@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from meteortut.chunking import ChunkGrid, merge_detections
 from meteortut.focal import FRAME_S, GROUND_DRIFT_PX, to_focal
-from meteortut.pipeline.catalogue import catalogue
+from meteortut.pipeline.catalogue import BOX, _first_of_each, _in_box, build_catalogue
 from meteortut.pipeline.ecsv import COLUMNS, to_ecsv
 from meteortut.pipeline.matching import match_events, recall_curve
 from meteortut.pipeline.stacking import stack_shifts
@@ -92,6 +92,16 @@ def test_counts_hang_together_and_do_not_depend_on_the_order(places, random):
     assert (first.recall, first.n_false) == (shuffled.recall, shuffled.n_false)
 
 
+def test_an_instant_and_a_frame_mean_the_same_light():
+    light = MovingLight(80.5, 20.0, 20.0, 0, 0.5, 0.5, 4, 4)
+    there = truth([light])
+    # 2.9 pixels off the track, in the middle of the brightest frame; half a frame is a quarter of a pixel
+    place = {"y": there.y[0], "x": float(there.x[0]) + 2.9, "snr": 9.0}
+    assert match_events(pd.DataFrame([{"t": 80.5, **place}]), there, 300).recall == 1
+    assert match_events(pd.DataFrame([{"t": 80.0, **place}]), there, 300).recall == 0
+    assert match_events(pd.DataFrame([{"t_peak": 80, **place}]), there, 300).recall == 1
+
+
 def test_matching_with_nothing_on_one_side():
     none = pd.DataFrame({"t": [], "y": [], "x": [], "snr": []})
     assert match_events(none, truth(METEORS), 300).recall == 0
@@ -122,7 +132,7 @@ def test_matching_refuses_bad_tables():
 
 
 def test_one_row_per_meteor_with_its_motion(frames):
-    found = catalogue(frames, stack_shifts(frames), yaw_deg=200)
+    found = build_catalogue(frames, stack_shifts(frames), yaw_deg=200)
     assert list(found.columns) == list(COLUMNS)
     matching = match_events(found, truth(METEORS), 300)
     assert (matching.recall, matching.precision, matching.rows_per_meteor) == (1, 1, 1)
@@ -138,7 +148,35 @@ def test_one_row_per_meteor_with_its_motion(frames):
 def test_many_detections_of_one_meteor_become_one_row(frames):
     one = stack_shifts(frames).sort_values("snr").tail(1)
     many = pd.concat([one.assign(t=one.t + dt, x=one.x + dx) for dt, dx in ((0, 0), (2, 0.5), (-2, -0.5), (0, 1))])
-    assert len(catalogue(frames, many)) == 1
+    assert len(build_catalogue(frames, many)) == 1
+
+
+def test_the_errors_are_the_scatter_of_the_place_given():
+    # a slow rise and a fast fall: the peak is ill known, the place in a given frame is not
+    light = MovingLight(60.3, 21.4, 22.2, 0.21, -0.43, 0.5, 5.0, 4.0)
+    rows = pd.concat(
+        build_catalogue(sky(120, light, rng=k), pd.DataFrame([event(60.5, 19, 20)]), yaw_deg=90) for k in range(40)
+    )
+    there = light.place(rows.t_peak.to_numpy() + 0.5)
+    for name, place in zip(("y", "x"), there, strict=True):
+        scatter = np.std(to_focal(rows[name]) - place)
+        assert scatter == pytest.approx(rows[f"{name}_err"].median(), rel=0.3)
+
+
+def test_two_tracks_on_both_sides_of_a_gap_are_measured_on_the_focal_surface():
+    one = {
+        "t_first": 70,
+        "t_peak": 80,
+        "t_last": 90,
+        "y": 18.0,
+        "vy": 0.3,
+        "vx": 0.0,
+        "track_snr": 30.0,
+        "flag": "none",
+    }
+    table = pd.DataFrame([{**one, "x": 15.0}, {**one, "x": 16.5, "track_snr": 20.0}])
+    assert _first_of_each(table, gap=1.0).tolist() == [True, True]  # 2.5 pixels apart
+    assert _first_of_each(table, gap=0.0).tolist() == [True, False]  # 1.5 pixels apart
 
 
 def test_boxes_of_merged_chunks_are_searched(frames):
@@ -147,15 +185,28 @@ def test_boxes_of_merged_chunks_are_searched(frames):
     for light, row in zip(METEORS, truth(METEORS).itertuples(), strict=True):
         scores[grid.containing(int(light.t), row.y, row.x)] = 0.9
     boxes = merge_detections(grid.origins, scores)
-    found = catalogue(frames, boxes)
+    found = build_catalogue(frames, boxes)
     assert match_events(found, truth(METEORS), 300).recall == 1
     assert (found.score == 0.9).all()
+    # floats, and a box that hangs over the edge, are no other boxes
+    ends = {f"{name}_last": boxes[f"{name}_last"].where(boxes.index > 0, 400.0) for name in ("t", "y", "x")}
+    assert match_events(build_catalogue(frames, boxes.astype(float).assign(**ends)), truth(METEORS), 300).recall == 1
+
+
+def test_a_box_holds_its_own_pixels_and_no_neighbours():
+    light = MovingLight(80.5, 22.0, 30.0, 0.0, 0.0, 0.5, 5, 5)  # in the middle of pixel (20, 27)
+    frames = sky(160, light)
+    box = {"t_first": 70, "t_last": 90, "y_first": 12, "y_last": 19, "x_first": 24, "x_last": 31}
+    events = pd.DataFrame([{"t": 80.0, "y": 15.5, "x": 27.5, **box}])
+    assert _in_box(frames, next(events.itertuples()), 1.0) == [(80.0, 15.5, 27.5)]  # nothing inside: its centre
+    ((_, y, x),) = _in_box(frames, next(events.assign(y_last=20).itertuples()), 1.0)
+    assert (y, x) == pytest.approx((20, 27), abs=0.5)
 
 
 def test_noise_is_faint():
     rng = np.random.default_rng(3)
     places = [event(100.5, *rng.uniform(4, 43, 2)) for _ in range(12)]
-    found = catalogue(sky(200, rng=3), pd.DataFrame(places))
+    found = build_catalogue(sky(200, rng=3), pd.DataFrame(places))
     assert set(found.flag) <= {"faint", "failed"}
 
 
@@ -170,12 +221,12 @@ def test_noise_is_faint():
     ],
 )
 def test_flags_say_what_speaks_against_a_meteor(light, flag):
-    found = catalogue(sky(200, light), pd.DataFrame([event(100.5, 19, 19)]), yaw_deg=90)
+    found = build_catalogue(sky(200, light), pd.DataFrame([event(100.5, 19, 19)]), yaw_deg=90)
     assert found.flag.tolist() == [flag]
 
 
 def test_no_event_gives_an_empty_table_with_all_columns(frames, tmp_path):
-    empty = catalogue(frames, pd.DataFrame({"t": [], "y": [], "x": []}))
+    empty = build_catalogue(frames, pd.DataFrame({"t": [], "y": [], "x": []}))
     assert list(empty.columns) == list(COLUMNS) and len(empty) == 0
     assert len(QTable.read(to_ecsv(empty, tmp_path / "empty.ecsv"))) == 0
 
@@ -183,23 +234,34 @@ def test_no_event_gives_an_empty_table_with_all_columns(frames, tmp_path):
 def test_bad_input_is_refused_before_any_fit(frames):
     events = pd.DataFrame([event(80, 10, 10)])
     with pytest.raises(ValueError, match="lacks the columns"):
-        catalogue(frames, events.drop(columns="t"))
-    for wrong in ({"t": 301.0}, {"y": -2.0}, {"x": np.nan}):
+        build_catalogue(frames, events.drop(columns="t"))
+    for wrong in ({"t": 302.0}, {"y": -2.0}, {"x": np.nan}):
         with pytest.raises(ValueError, match="inside the stream"):
-            catalogue(frames, events.assign(**wrong))
+            build_catalogue(frames, events.assign(**wrong))
+    box = {name: 10 for name in BOX}
+    for wrong in ({"t_first": 300, "t_last": 310}, {"y_first": -1}, {"x_last": 9}, {"t_last": np.nan}):
+        with pytest.raises(ValueError, match="outside the stream of shape .* along [tyx]; expected 0 ≤ first ≤ last"):
+            build_catalogue(frames, events.assign(**{**box, **wrong}))
+    none = events.head(0)
+    with pytest.raises(ValueError, match="flat has shape"):
+        build_catalogue(frames, none, flat=np.ones((3, 3)))
+    with pytest.raises(ValueError, match="noise holds NaN"):
+        build_catalogue(frames, none, noise=np.full((48, 48), np.nan))
+    with pytest.raises(ValueError, match="yaw_deg is nan"):
+        build_catalogue(frames, none, yaw_deg=np.nan)
     broken = frames.copy()
     broken[250, 40, 40] = np.nan  # far from the event
     with pytest.raises(ValueError, match="NaN or infinite"):
-        catalogue(broken, events)
+        build_catalogue(broken, events)
     with pytest.raises(ValueError, match=r"frames\[None\]"):
-        catalogue(frames[0], events)
+        build_catalogue(frames[0], events)
 
 
 # --- the file -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_file_keeps_values_and_knows_units(frames, tmp_path):
-    table = catalogue(frames, stack_shifts(frames))
+    table = build_catalogue(frames, stack_shifts(frames))
     path = to_ecsv(table, tmp_path / "meteors.ecsv")
     read = QTable.read(path)
     assert [file.name for file in tmp_path.iterdir()] == ["meteors.ecsv"]
@@ -210,7 +272,7 @@ def test_the_file_keeps_values_and_knows_units(frames, tmp_path):
 
 
 def test_the_file_is_written_whole_or_not_at_all(frames, tmp_path, monkeypatch):
-    table = catalogue(frames, stack_shifts(frames, threshold=12).head(1))
+    table = build_catalogue(frames, stack_shifts(frames, threshold=12).head(1))
     path = to_ecsv(table, tmp_path / "meteors.ecsv")
     before = path.read_bytes()
     with pytest.raises(ValueError, match="lacks the columns"):
@@ -222,8 +284,17 @@ def test_the_file_is_written_whole_or_not_at_all(frames, tmp_path, monkeypatch):
 
 
 def test_a_folder_is_no_file(frames, tmp_path):
-    table = catalogue(frames, pd.DataFrame({"t": [], "y": [], "x": []}))
+    table = build_catalogue(frames, pd.DataFrame({"t": [], "y": [], "x": []}))
     with pytest.raises(IsADirectoryError, match=r"meteors\.ecsv"):
         to_ecsv(table, tmp_path)
     with pytest.raises(FileNotFoundError, match="make it first"):
         to_ecsv(table, tmp_path / "missing" / "meteors.ecsv")
+
+
+def test_the_last_step_of_a_stream_may_end_beyond_it():
+    rng = np.random.default_rng(0)
+    frames = (1 + rng.normal(0, 1 / 128, (101, 48, 48))).astype(np.float32)
+    event = pd.DataFrame({"t": [102.0], "y": [20.0], "x": [20.0]})
+    assert len(build_catalogue(frames, event)) == 1
+    with pytest.raises(ValueError, match="inside the stream"):
+        build_catalogue(frames, event.assign(t=103.0))

@@ -179,6 +179,16 @@ def test_estimate_flat_finds_the_response_and_is_not_fooled_by_hot_pixels():
     assert found[3, 3] == 0 and 0.5 < found[30, 30] < 2
 
 
+def test_estimate_flat_keeps_what_lives_in_a_tube_that_is_mostly_dead():
+    frames = 1 + np.random.default_rng(2).standard_normal((60, 48, 48)) / 128
+    frames[:, 8:16, 16:22] = 0  # 48 of 64 pixels
+    frames[:, 24:32, 24:32] = 0
+    frames[:, 9, 23] *= 10
+    found = estimate_flat(frames)
+    assert (found[8:16, 16:22] == 0).all() and (found[24:32, 24:32] == 0).all()
+    np.testing.assert_allclose(found[8:16, 22:24], 1, rtol=0.02)
+
+
 # --- the motion of the ISS ------------------------------------------------------------------------------------------------
 
 
@@ -205,7 +215,7 @@ def test_bad_frames_are_refused():
     frames = np.ones((60, 48, 48))
     with pytest.raises(ValueError, match=r"frames\[None\]"):
         fit_track(frames[0], 30, 20, 20)
-    with pytest.raises(TypeError, match="floats"):
+    with pytest.raises(ValueError, match="expected float"):
         fit_track(frames.astype(int), 30, 20, 20)
     for value in (np.nan, np.inf):
         broken = frames.copy()
@@ -223,7 +233,28 @@ def test_a_place_outside_is_refused(place):
 def test_maps_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="flat has shape"):
         fit_track(np.ones((60, 48, 48)), 30, 20, 20, flat=np.ones((8, 8)))
+    for name in ("flat", "noise"):
+        for value in (np.nan, np.inf, -1.0):
+            map_ = np.ones((48, 48))
+            map_[40, 40] = value  # far from the light
+            with pytest.raises(ValueError, match=f"{name} holds NaN, infinite or negative"):
+                fit_track(np.ones((60, 48, 48)), 30, 20, 20, **{name: map_})
     with pytest.raises(ValueError, match="n_sampled"):
         estimate_flat(np.ones((60, 48, 48)), 0)
     with pytest.raises(ValueError, match="no light"):
         estimate_flat(np.zeros((60, 48, 48)))
+    with pytest.raises(ValueError, match="at least 4 frames"):
+        cramer_rao(LIGHT, np.ones(48), 120)
+    with pytest.raises(ValueError, match="at least 4 frames"):
+        cramer_rao(LIGHT, np.ones((48, 48)), 3)
+
+
+def test_maps_may_be_lists_and_say_which_pixels_are_not_used():
+    noise = np.full((48, 48), 1 / 128)
+    frames = sky(LIGHT, rng=6)
+    array, nested = (fit_track(frames, *where(LIGHT), noise=own) for own in (noise, noise.tolist()))
+    assert astuple(array.light) == astuple(nested.light)
+    y, x = (round(place) for place in where(LIGHT)[1:])
+    noise[y, x] = 0
+    frames[:, y, x] += 9 * np.random.default_rng(1).standard_normal(len(frames))
+    assert fit_track(frames, *where(LIGHT), noise=noise).light.speed_px == pytest.approx(LIGHT.speed_px, rel=0.1)
