@@ -1,16 +1,19 @@
-"""Fixtures shared by all tests: real files by data set, verified."""
+"""Fixtures shared by all tests: real files by data set, verified; one browser, which is told of nothing else."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from data_fetch import DataUnavailable, fetch
 
 RealFile = Callable[..., list[Path]]
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,25 @@ def real_file() -> RealFile:
         return [path for path in found if ending is None or path.name.endswith(ending)]
 
     return paths
+
+
+@pytest.fixture(scope="session")
+def absent() -> Callable[[str], None]:
+    """Give what to call when a book or a browser is missing: a failure in CI, a visible skip on a reader's laptop."""
+
+    def missing(what: str) -> None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(what)
+
+    return missing
+
+
+@pytest.fixture(scope="session")
+def browser(absent: Callable[[str], None]) -> Iterator[Browser]:
+    """One for all tests: Playwright's event loop stays until the last of them, and lets no second one start."""
+    found = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+    if found is None:
+        absent("there is no Chromium. On Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
+        yield started
+        started.close()

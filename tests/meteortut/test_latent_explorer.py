@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-import shutil
 import time
 
 import numpy as np
@@ -16,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from meteortut import widgets
 from meteortut.plots.tle_vae import COLOURS
@@ -241,27 +238,22 @@ def test_slices_stand_on_the_picture_where_the_click_looks_for_them(slices):
     )
 
 
-def test_the_map_writes_the_place_of_a_click_into_its_box(board):
+def test_the_map_writes_the_place_of_a_click_into_its_box(board, browser):
     """In a browser, with the same HTML and a bare box: what the inline handler does."""
-    chromium = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    if chromium is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium.")
     parts = Parts(board)
     assert "latent-explorer" in board.box._dom_classes and "latent-explorer-click" in parts.click._dom_classes
     page_html = (
         f'<div class="latent-explorer">{parts.map.value}<div class="latent-explorer-click" style="display: none">'
         "<input onchange=\"document.title = 'changed'\"></div></div>"
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 300, "height": 600})  # narrower than the picture
-        page.set_content(page_html)
-        place, ring = (page.locator(what).bounding_box() for what in ("img", "span"))
-        assert place["width"] <= 300
-        page.mouse.click(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)  # through the ring
-        found = np.array([float(share) for share in page.locator("input").input_value().split()])
-        assert page.title() == "changed"
-        browser.close()
+    page = browser.new_page(viewport={"width": 300, "height": 600})  # narrower than the picture
+    page.set_content(page_html)
+    place, ring = (page.locator(what).bounding_box() for what in ("img", "span"))
+    assert place["width"] <= 300
+    page.mouse.click(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)  # through the ring
+    found = np.array([float(share) for share in page.locator("input").input_value().split()])
+    assert page.title() == "changed"
+    page.close()
     np.testing.assert_allclose(found, board._points[0], atol=1.5 / place["width"])
 
 
