@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from meteortut.check.verdict import Verdict, number, unanswered
+from meteortut.check.verdict import Verdict, area_of, number, unanswered
 
 
 def tiles_of_frame(answer: Any, shape: tuple[int, int], size: int, stride: int) -> Verdict:
@@ -200,17 +200,14 @@ def tile_statistic(answer: Any, tiles: np.ndarray, is_streak: np.ndarray) -> Ver
     Verdict
         Passed when the area under the ROC curve is 0.75 or more.
     """
-    from sklearn.metrics import roc_auc_score
-
     name = "tile_statistic"
     if not callable(answer):
         return unanswered(name, answer, "a function of one tile")
-    values = [number(answer(tile.copy())) for tile in tiles]
-    if any(value is None for value in values):
+    auc = area_of(answer, tiles, is_streak)
+    if auc is None:
         return Verdict(
             name, False, "It does not give a finite number for every tile. What does it do on a tile without noise?"
         )
-    auc = float(roc_auc_score(is_streak, np.array(values, dtype=float)))
     if auc >= 0.75:
         return Verdict(name, True, f"An area of {auc:.2f}. Which kind of tile does it still mistake for a streak?")
     if auc <= 0.25:

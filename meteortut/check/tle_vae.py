@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from meteortut.check.verdict import Verdict, number, unanswered
+from meteortut.check.verdict import Verdict, area_of, number, unanswered
 
 #: ms between samples of a slice.
 _SAMPLE_MS = 0.01
@@ -191,17 +191,14 @@ def slice_statistic(answer: Any, photometry: np.ndarray, is_wanted: np.ndarray) 
     Verdict
         Passed when the area under the ROC curve is 0.85 or more.
     """
-    from sklearn.metrics import roc_auc_score
-
     name = "slice_statistic"
     if not callable(answer):
         return unanswered(name, answer, "a function of one slice")
-    values = [number(answer(slice_.copy())) for slice_ in photometry]
-    if any(value is None for value in values):
+    auc = area_of(answer, photometry, is_wanted)
+    if auc is None:
         return Verdict(
             name, False, "It does not give a finite number for every slice. What does it do where it is dark?"
         )
-    auc = float(roc_auc_score(is_wanted, np.array(values, dtype=float)))
     if auc >= 0.85:
         more = "Nearly no fault." if auc >= 0.99 else "Which other kind does it still take for this one?"
         return Verdict(name, True, f"An area of {auc:.2f}. {more}")

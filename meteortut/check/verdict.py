@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from meteortut.report import MIME
 
 
@@ -50,3 +52,27 @@ def number(answer: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return value if math.isfinite(value) else None
+
+
+def area_of(answer: Any, examples: np.ndarray, is_wanted: np.ndarray) -> float | None:
+    """Try a reader's statistic on examples.
+
+    Parameters
+    ----------
+    answer : callable
+        Takes one example, gives a number; it gets a copy each time.
+    examples : ndarray of shape (n, …)
+    is_wanted : ndarray of bool of shape (n,)
+        Both kinds occur.
+
+    Returns
+    -------
+    float or None
+        Area under the ROC curve; None when it does not give a finite number for every example.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    values = [number(answer(example.copy())) for example in examples]
+    if any(value is None for value in values):
+        return None
+    return float(roc_auc_score(is_wanted, np.array(values, dtype=float)))

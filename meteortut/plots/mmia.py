@@ -151,7 +151,7 @@ def draw_bands(
         axes.plot(time, slice_[band, part], color=colour, linewidth=0.7, label=names[0])
         if over is not None:
             axes.plot(time, over[band, part], color="black", linewidth=1.1, label=names[1])
-        tops = [own[band, part] for own in (_without_spikes(slice_), over) if own is not None]
+        tops = [own[band, part] for own in (without_spikes(slice_), over) if own is not None]
         top = max([float(own.max()) for own in tops] + [float(np.percentile(slice_[band, part], 99.5)), 1e-12])
         axes.set(xlim=(first, last), ylim=(-0.05 * top, 1.15 * top))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -177,7 +177,7 @@ def busy_span_ms(photometry: np.ndarray, margin: float = 0.15, shortest: float =
         Where the running mean over 0.15 ms of any band exceeds a tenth of its peak, for bands whose peak stands ten times the
         scatter of the means (the brightest tenth left out) above their median; the whole slice if there is none.
     """
-    smooth = uniform_filter1d(_without_spikes(photometry), 15, axis=1)
+    smooth = uniform_filter1d(without_spikes(photometry), 15, axis=1)
     middle = np.median(smooth, axis=1, keepdims=True)
     # Where most readings are 0 a median deviation is 0, too; what is left below the brightest tenth is mostly noise.
     spread = np.minimum(smooth, np.percentile(smooth, 90, axis=1, keepdims=True)).std(axis=1, keepdims=True)
@@ -191,7 +191,7 @@ def busy_span_ms(photometry: np.ndarray, margin: float = 0.15, shortest: float =
     return float(max(first - reach, 0.0)), float(min(last + reach, whole))
 
 
-def _without_spikes(photometry: np.ndarray) -> np.ndarray:
+def without_spikes(photometry: np.ndarray) -> np.ndarray:
     """Cut single samples of (3, n_samples) down to twice the higher of their neighbours, float64: cosmic rays."""
     near = np.pad(np.asarray(photometry, float), ((0, 0), (1, 1)), mode="edge")
     limited: np.ndarray = np.minimum(photometry, 2 * np.maximum(near[:, :-2], near[:, 2:]))

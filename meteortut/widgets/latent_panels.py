@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import uniform_filter1d
 
+from meteortut.plots.mmia import without_spikes
 from meteortut.plots.style import BLUE, ORANGE
 from meteortut.plots.tle_vae import scatter_kinds
 from meteortut.widgets.figure_html import figure_html
@@ -66,17 +67,11 @@ def empty_panels(bands: Sequence[str]) -> tuple[Figure, list[list[Line2D]]]:
 
 def limits(readings: np.ndarray, *decoded: np.ndarray) -> tuple[float, float]:
     """Ends of the axis for lines of shape (n_shown,): all that is decoded, and the readings but for their spikes."""
-    calm = _without_spikes(readings[None])
+    calm = without_spikes(readings[None])
     high = max(1.2 * float(calm.max()), float(np.percentile(readings, 99)), *(float(each.max()) for each in decoded))
     low = min(float(each.min()) for each in (readings, *decoded))
     room = 0.06 * (high - low) or 1.0
     return low - room, high + room
-
-
-def _without_spikes(readings: np.ndarray) -> np.ndarray:
-    """Cut single samples that stand above both neighbours, along the last axis: no light is that short."""
-    near = np.pad(readings, ((0, 0), (1, 1)), mode="edge")
-    return np.minimum(readings, np.maximum(near[:, :-2], near[:, 2:]))
 
 
 def event(readings: np.ndarray, shortest: float) -> tuple[int, int]:
@@ -84,7 +79,7 @@ def event(readings: np.ndarray, shortest: float) -> tuple[int, int]:
 
     Taken from the readings (n_bands, n_samples), not from the decoded curve, which may be somewhere else.
     """
-    calm, n_samples = _without_spikes(readings), readings.shape[1]
+    calm, n_samples = without_spikes(readings), readings.shape[1]
     light = uniform_filter1d(calm, SMOOTHED, axis=1, mode="reflect", output=float)
     scatter = (calm - light).std(axis=1) / np.sqrt(SMOOTHED)
     light -= np.median(light, axis=1, keepdims=True)
