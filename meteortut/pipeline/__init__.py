@@ -6,6 +6,8 @@ import_tensorflow()  # before Keras does it
 
 from meteortut.pipeline.catalogue import build_catalogue  # noqa: E402
 from meteortut.pipeline.ecsv import to_ecsv  # noqa: E402
+from meteortut.pipeline.event_features import event_features  # noqa: E402
+from meteortut.pipeline.finding import Finder, find_meteors, shipped_finder  # noqa: E402
 from meteortut.pipeline.fisher import cramer_rao  # noqa: E402
 from meteortut.pipeline.kinematics import fit_track, remove_drift  # noqa: E402
 from meteortut.pipeline.matching import Matching, match_events, recall_curve  # noqa: E402
@@ -22,6 +24,7 @@ from meteortut.pipeline.training import fit, fit_pixels, score_batches  # noqa: 
 from meteortut.pipeline.voxels import voxel_events  # noqa: E402
 
 __all__ = [
+    "Finder",
     "Matching",
     "MovingLight",
     "StepFeatures",
@@ -33,6 +36,8 @@ __all__ = [
     "build_one_step",
     "cramer_rao",
     "estimate_flat",
+    "event_features",
+    "find_meteors",
     "fit",
     "fit_one_step",
     "fit_pixels",
@@ -45,6 +50,7 @@ __all__ = [
     "remove_drift",
     "score_batches",
     "screen",
+    "shipped_finder",
     "stack_shifts",
     "to_ecsv",
     "voxel_events",

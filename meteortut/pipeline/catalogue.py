@@ -12,13 +12,13 @@ from meteortut.chunking.grid import give_back
 from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal, to_focal
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.frames import check_frames
-from meteortut.pipeline.kinematics import fit_track
+from meteortut.pipeline.kinematics import fit_track, leaves
 from meteortut.pipeline.stacking import AWAY, WINDOW, stack_shifts
 from meteortut.pipeline.track import Track
 from meteortut.pipeline.track_box import check_map
 
 #: Columns of whole numbers.
-INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels")
+INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels", "event")
 #: Columns of a box, first and last voxel.
 BOX = ("t_first", "t_last", "y_first", "y_last", "x_first", "x_last")
 #: Moving with the ground, or resting on the focal surface: within so many focal pixels per frame (chosen; 3.5 km/s at 100 km).
@@ -64,10 +64,11 @@ def build_catalogue(
         ``x`` (array pixels, in the frame ``t_peak``), ``n_pixels`` (hit pixels, at 4 σ; at least 1), ``speed_px`` (apparent,
         focal pixels per frame), ``direction_deg`` (atan2(dy, dx)), ``score`` (of the event), ``snr`` (of the brightest voxel),
         ``track_snr`` (of all light), ``speed_err_px``, ``direction_err_deg``, ``y_err``, ``x_err`` (standard deviations), ``vy``,
-        ``vx``, ``fwhm`` (of the light curve, frames), ``size_px`` (standard deviation of the image), ``chi2``, ``flag``:
+        ``vx``, ``fwhm`` (of the light curve, frames), ``size_px`` (standard deviation of the image), ``chi2``, ``event`` (row of
+        ``events``, from 0), ``flag``:
 
         * ``"none"``: nothing speaks against a meteor.
-        * ``"failed"``: the fit did not converge.
+        * ``"failed"``: the fit did not converge, or went elsewhere; the place is that of the event.
         * ``"faint"``: less than 6 σ in all: noise that looks like a track.
         * ``"flash"``: shorter than 1.2 frames, or wider than twice the point spread: lightning, glows, whole tubes.
         * ``"static"``: rests on the focal surface (hot pixels); within 0.03 pixels per frame.
@@ -91,9 +92,9 @@ def build_catalogue(
     _check_events(events, frames.shape)
     _check_finite(frames)
     rows = []
-    for t, y, x, score in _candidates(frames, events, gap):
+    for event, (t, y, x), score in _candidates(frames, events, gap):
         track = fit_track(frames, t, y, x, gap, flat, noise)
-        rows.append(_row(track, score, frames.shape, yaw_deg))
+        rows.append(_row(track, (t, y, x), frames.shape, yaw_deg) | {"score": score, "event": event})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
     table = table[_first_of_each(table, gap)]
@@ -133,15 +134,16 @@ def _check_finite(frames: Any, block: int = 1024) -> None:
         give_back(frames)
 
 
-def _candidates(frames: Any, events: pd.DataFrame, gap: float) -> Iterator[tuple[float, float, float, float]]:
-    """Where to fit: t, y, x and score."""
+def _candidates(
+    frames: Any, events: pd.DataFrame, gap: float
+) -> Iterator[tuple[int, tuple[float, float, float], float]]:
+    """Where to fit: number of the event, (t, y, x) and score."""
     score = next((name for name in ("score", "snr") if name in events), None)
     boxed = _boxed(events)
     scores = events[score].to_numpy(float) if score else np.full(len(events), np.nan)
-    for event, own in zip(events.itertuples(), scores.tolist(), strict=True):
-        places = _in_box(frames, event, gap) if boxed else [_centre(event, len(frames))]
-        for t, y, x in places:
-            yield t, y, x, own
+    for k, (event, own) in enumerate(zip(events.itertuples(), scores.tolist(), strict=True)):
+        for place in _in_box(frames, event, gap) if boxed else [_centre(event, len(frames))]:
+            yield k, place, own
 
 
 def _centre(event: Any, n_frames: int) -> tuple[float, float, float]:
@@ -166,11 +168,17 @@ def _in_box(frames: Any, event: Any, gap: float) -> list[tuple[float, float, flo
     return list(found[["t", "y", "x"]].itertuples(index=False, name=None)) or [_centre(event, n_frames)]
 
 
-def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | None) -> dict[str, Any]:
+def _row(
+    track: Track, event: tuple[float, float, float], shape: tuple[int, ...], yaw_deg: float | None
+) -> dict[str, Any]:
     light, (t_peak, *_) = track.light, track.brightest
     lit = track.voxels if len(track.voxels) else np.array([track.brightest])
-    place = light.place(t_peak + 0.5)
-    y, x = (float(np.clip(from_focal(k, track.gap), 0, n - 1)) for k, n in zip(place, shape[1:], strict=True))
+    y, x = (float(from_focal(k, track.gap)) for k in light.place(t_peak + 0.5))
+    trusted = track.converged and not leaves(track, *event)
+    if not trusted:
+        t_peak, y, x = min(int(event[0]), shape[0] - 1), *event[1:]
+        lit = np.array([[t_peak, 0, 0]])
+    y, x = (float(np.clip(k, 0, n - 1)) for k, n in zip((y, x), shape[1:], strict=True))
     speed_err, direction_err = track.errors
     y_err, x_err = _place_errors(track)
     return {
@@ -182,7 +190,6 @@ def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | No
         "n_pixels": len(np.unique(lit[:, 1:], axis=0)),
         "speed_px": light.speed_px,
         "direction_deg": light.direction_deg,
-        "score": score,
         "snr": track.snr,
         "track_snr": track.track_snr,
         "speed_err_px": speed_err,
@@ -194,7 +201,7 @@ def _row(track: Track, score: float, shape: tuple[int, ...], yaw_deg: float | No
         "fwhm": _fwhm(track),
         "size_px": light.size,
         "chi2": track.chi2,
-        "flag": _flag(track, yaw_deg),
+        "flag": _flag(track, yaw_deg) if trusted else "failed",
     }
 
 
@@ -216,8 +223,6 @@ def _fwhm(track: Track) -> float:
 def _flag(track: Track, yaw_deg: float | None) -> str:
     """What speaks against a meteor, as :func:`build_catalogue` explains it."""
     light = track.light
-    if not track.converged:
-        return "failed"
     if track.track_snr < LEAST_SNR:
         return "faint"
     if _fwhm(track) < SHORTEST_FWHM or light.size > WIDEST_PX:

@@ -23,7 +23,7 @@ UNITS = {
     **dict.fromkeys(("vy", "vx"), f"{1 / FRAME_S:.6g} pix / s"),
     "fwhm": f"{FRAME_S:.5f} s",
     "size_px": "pix",
-    **dict.fromkeys(("chi2", "flag"), None),
+    **dict.fromkeys(("chi2", "flag", "event"), None),
 }
 COLUMNS = tuple(UNITS)
 
@@ -34,7 +34,7 @@ def to_ecsv(table: pd.DataFrame, path: str | os.PathLike) -> Path:
     Parameters
     ----------
     table : DataFrame
-        As :func:`catalogue` gives it; further columns are written without a unit.
+        As :func:`build_catalogue` gives it; further columns are written without a unit.
     path : path
         An existing file is replaced.
 

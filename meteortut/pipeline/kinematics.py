@@ -89,23 +89,24 @@ def fit_track(
     flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
     camera = Camera(gap, flat, noise, fit_size)
     track = _attempt(frames, t, y, x, camera)
-    if track.converged and not _leaves(track, t, y, x):
+    if track.converged and not leaves(track, t, y, x):
         return track
     # something brighter is near: once more, closer to the detection, as a point
     close = _attempt(frames, t, y, x, Camera(gap, flat, noise, False), near=True)
-    return close if close.converged and not _leaves(close, t, y, x) else track
+    return close if close.converged and not leaves(close, t, y, x) else track
 
 
 def _attempt(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> Track:
     guess = light = first_guess(frames, t, y, x, camera, near)
-    for _ in range(2):  # the second time with the frames and pixels that the first one asks for
+    # roughly, then with the frames and pixels that the first one asks for
+    for tolerance, most in ((1e-3, 15), (1e-6, 60)):
         box = cut(frames, light, camera)
-        light, success = _fit(box, light, _limits(box, guess, camera.gap), camera)
+        light, success = _fit(box, light, _limits(box, guess, camera.gap), camera, tolerance, most)
     return _describe(box, light, camera, success)
 
 
-def _leaves(track: Track, t: float, y: float, x: float) -> bool:
-    """Whether a track is not what was detected: it does not shine then, or is elsewhere."""
+def leaves(track: Track, t: float, y: float, x: float) -> bool:
+    """Whether a track is not what was detected at t (frames), y, x (array pixels): it does not shine then, or is elsewhere."""
     first, last = track.light.span(3.0)
     place_y, place_x = track.light.place(t)
     away = np.hypot(place_y - to_focal(y, track.gap), place_x - to_focal(x, track.gap))
@@ -158,7 +159,9 @@ def _limits(box: Box, guess: MovingLight, gap: float) -> np.ndarray:
     ).T
 
 
-def _fit(box: Box, light: MovingLight, limits: np.ndarray, camera: Camera) -> tuple[MovingLight, bool]:
+def _fit(
+    box: Box, light: MovingLight, limits: np.ndarray, camera: Camera, tolerance: float, most: int
+) -> tuple[MovingLight, bool]:
     from scipy.optimize import least_squares  # slow to import
 
     used = slice(None, None if camera.fit_size else -1)
@@ -179,9 +182,9 @@ def _fit(box: Box, light: MovingLight, limits: np.ndarray, camera: Camera) -> tu
         x_scale="jac",
         loss="soft_l1",
         f_scale=SOFT_SIGMA,
-        max_nfev=60,
-        xtol=1e-6,
-        ftol=1e-7,
+        max_nfev=most,
+        xtol=10 * tolerance,
+        ftol=tolerance,
     )
     inside = bool((np.abs(result.active_mask[:5]) == 0).all())
     return _join(result.x, start), result.success and inside

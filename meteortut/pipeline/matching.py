@@ -155,6 +155,21 @@ def _check(table: pd.DataFrame, needed: Sequence[str], name: str) -> None:
         raise ValueError(f"{name} holds NaN or infinite values in {', '.join(needed)}; leave those rows out.")
 
 
+def near(found: pd.DataFrame, meteors: pd.DataFrame, gap: float = 1.0) -> np.ndarray:
+    """Which events may be which meteor's, as :func:`match_events` says it.
+
+    Parameters
+    ----------
+    found, meteors, gap
+        As for :func:`match_events`.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_found, n_meteors)
+    """
+    return _distances(found, "t" if "t" in found else "t_peak", meteors, gap) <= NEAR_PX
+
+
 def _distances(found: pd.DataFrame, time: str, meteors: pd.DataFrame, gap: float) -> np.ndarray:
     """Distance of each event from each meteor's track at that instant, focal pixels; infinite when it is not lit: (n, m)."""
     t = found[time].to_numpy(float)[:, None] + (0.5 if time == "t_peak" else 0.0)

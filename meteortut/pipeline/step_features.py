@@ -16,8 +16,8 @@ N_FEATURES = 8
 NOISE_FRAMES, GROUP = 32, 8
 #: Mean |difference| of two Gaussian samples of deviation 1.
 MEAN_STEP = 2 / np.sqrt(np.pi)
-#: Frames whose noise is worked out and kept together. Chosen.
-SEGMENT = 1024
+#: Bytes at a multiple of which features begin in memory, so that TensorFlow can take them without a copy.
+ALIGNMENT = 64
 
 
 def feature_filters() -> np.ndarray:
@@ -45,22 +45,22 @@ def feature_filters() -> np.ndarray:
 
 
 class StepFeatures:
-    """Features of a stream, for the network; each pixel's noise is kept for the stretch last worked on.
+    """Features of a stream, for the network.
 
     Parameters
     ----------
     frames : ndarray, memmap or Zarr array of shape (n_frames, height, width), float, counts per GTU
-        Only what is asked for is read, with up to 1 056 frames on either side. It is mirrored at its ends.
+        Only what is asked for is read, with up to 44 frames on either side. It is mirrored at its ends.
 
     Notes
     -----
     The noise of a pixel, for blocks of 32 frames, is the median of eight means of the absolute differences of neighbouring frames,
-    over 64 frames, scaled to be the deviation of white noise.
+    over 64 frames, scaled to be the deviation of white noise. Nothing is kept between calls: threads may share one object.
     """
 
     def __init__(self, frames: Any) -> None:
         self.frames = frames
-        self._known: dict[int, np.ndarray] = {}
+        self._filters = feature_filters()
 
     def steps(self, first: int, stop: int) -> np.ndarray:
         """Give the features of some steps.
@@ -74,25 +74,33 @@ class StepFeatures:
         -------
         ndarray of float32 of shape (stop − first, height, width, 8)
             Excess of :func:`feature_filters` over the noise, cut at −4 and 12, divided by 4; 0 where the noise is 0. The values
-            of a step do not depend on ``first`` and ``stop``.
+            of a step do not depend on ``first`` and ``stop``. Begins at a multiple of 64 bytes.
 
         Raises
         ------
         ValueError
             If a value is NaN or infinite.
         """
-        slab = self._read(STEP * first - BEFORE, STEP * stop + AFTER - STEP)
-        windows = np.lib.stride_tricks.sliding_window_view(slab, BEFORE + AFTER, axis=0)[::STEP]  # (steps, pixels, 44)
-        features = np.empty((stop - first, slab.shape[1], N_FEATURES), np.float32)
-        filters = feature_filters()
-        segments = range(STEP * first // SEGMENT, (STEP * stop - 1) // SEGMENT + 1)
-        self._known = {k: self._known[k] if k in self._known else self._per_noise(k) for k in segments}
-        for k, (own, window) in enumerate(zip(features, windows, strict=True)):
-            np.matmul(window, filters, out=own)
-            segment, frame = divmod(STEP * (first + k), SEGMENT)
-            own *= self._known[segment][frame // NOISE_FRAMES][:, None]
-            np.clip(own, -1, 3, out=own)
+        blocks = range(STEP * first // NOISE_FRAMES, -(-STEP * stop // NOISE_FRAMES))
+        begin, end = STEP * first - BEFORE, STEP * (stop - 1) + AFTER
+        noise_begin, noise_end = (NOISE_FRAMES * block + NOISE_FRAMES // 2 for block in (blocks.start - 1, blocks.stop))
+        low = min(begin, noise_begin)
+        slab = self._read(low, max(end, noise_end))
+        windows = np.lib.stride_tricks.sliding_window_view(slab[begin - low : end - low], BEFORE + AFTER, axis=0)
+        features = _aligned((stop - first, slab.shape[1], N_FEATURES))
+        self._fill(features, windows[::STEP], _per_noise(slab[noise_begin - low : noise_end - low]), first)
         return features.reshape(stop - first, *self.frames.shape[1:], N_FEATURES)
+
+    def _fill(self, features: np.ndarray, windows: np.ndarray, per_noise: np.ndarray, first: int) -> None:
+        """Fill features, (steps, n_pixels, 8), from windows, (steps, n_pixels, 44), and :func:`_per_noise`; from step ``first``."""
+        steps = NOISE_FRAMES // STEP  # of a block with one noise
+        for block, scale in enumerate(per_noise, first // steps):
+            scales = np.repeat(scale, N_FEATURES).reshape(-1, N_FEATURES)  # to broadcast it takes four times as long
+            part = slice(max(steps * block - first, 0), steps * (block + 1) - first)
+            for own, window in zip(features[part], windows[part], strict=True):
+                np.matmul(window, self._filters, out=own)  # small enough to stay in the cache for the next two
+                own *= scales
+                own.clip(-1, 3, out=own)
 
     def _read(self, low: int, high: int) -> np.ndarray:
         """Frames of a stretch, mirrored at the ends of the stream: (n, n_pixels), float32."""
@@ -113,18 +121,35 @@ class StepFeatures:
             )
         return slab
 
-    def _per_noise(self, segment: int) -> np.ndarray:
-        """A quarter over the noise, per block of 32 frames of a segment: (32, n_pixels); 0 where there is no noise."""
-        slab = self._read(segment * SEGMENT - NOISE_FRAMES, (segment + 1) * SEGMENT + NOISE_FRAMES)
-        grouped = slab.reshape(-1, GROUP, slab.shape[1])
-        steps = np.empty((len(grouped), slab.shape[1]), np.float32)
-        for step, group in zip(steps, grouped, strict=True):
-            difference = np.diff(group, axis=0)
-            np.abs(difference, out=difference).mean(axis=0, out=step)
-        half = NOISE_FRAMES // GROUP
-        noise = []
-        for first in range(half // 2, len(steps) - 3 * half // 2, half):
-            ordered = np.sort(steps[first : first + 2 * half], axis=0)
-            noise.append((ordered[half - 1] + ordered[half]) / np.float32(2 * MEAN_STEP))
-        level = np.abs(grouped[half:-half:half, 0])
-        return 0.25 / np.where(np.array(noise) > 1e-6 * level, noise, np.float32(np.inf))
+
+def _per_noise(slab: np.ndarray) -> np.ndarray:
+    """A quarter over the noise, per block of 32 frames: (n_blocks, n_pixels); 0 where there is no noise.
+
+    ``slab``, of shape (32 n_blocks + 32, n_pixels), begins 16 frames before the first block and ends 16 after the last.
+    """
+    grouped = slab.reshape(-1, GROUP, slab.shape[1])
+    sums = np.empty((len(grouped), slab.shape[1]), np.float32)  # of seven |differences| each
+    steps = np.empty((GROUP - 1, slab.shape[1]), np.float32)
+    for own, group in zip(sums, grouped, strict=True):
+        np.subtract(group[1:], group[:-1], out=steps)
+        np.abs(steps, out=steps).sum(axis=0, out=own)
+    # four sums in order, by five comparisons: sorting along an axis takes ten times as long
+    fours = sums.reshape(-1, 4, slab.shape[1])
+    for i, j in ((0, 1), (2, 3), (0, 2), (1, 3), (1, 2)):
+        lower = np.minimum(fours[:, i], fours[:, j])
+        np.maximum(fours[:, i], fours[:, j], out=fours[:, j])
+        fours[:, i] = lower
+    # of two such fours, one against the other turned round: the lower of each pair are the four lowest of the eight
+    early, late = fours[:-1], fours[1:, ::-1]
+    middle = np.minimum(early, late).max(axis=1) + np.maximum(early, late).min(axis=1)
+    noise = middle / np.float32(2 * (GROUP - 1) * MEAN_STEP)
+    level = np.abs(slab[NOISE_FRAMES // 2 : -(NOISE_FRAMES // 2) : NOISE_FRAMES])
+    return 0.25 / np.where(noise > 1e-6 * level, noise, np.float32(np.inf))
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of float32, not filled, that begins at a multiple of 64 bytes."""
+    size = int(np.prod(shape))
+    room = np.empty(size + ALIGNMENT // 4, np.float32)
+    start = -room.ctypes.data % ALIGNMENT // 4
+    return room[start : start + size].reshape(shape)

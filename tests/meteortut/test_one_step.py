@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from meteortut import pipeline
-from meteortut.pipeline.one_step import OneStep
+from meteortut.pipeline.one_step import OneStep, _to_pixels, _to_tensor
 from meteortut.pipeline.one_step_training import CROP_EDGE, _TurnedSteps
 from meteortut.pipeline.step_features import feature_filters
 from meteortut.simulate import minieuso
@@ -70,6 +70,51 @@ def test_features_do_not_depend_on_where_the_stretch_is_cut(noise):
     whole = pipeline.StepFeatures(noise).steps(0, 100)
     for first, stop in ((0, 7), (13, 50), (93, 100)):
         np.testing.assert_array_equal(pipeline.StepFeatures(noise).steps(first, stop), whole[first:stop])
+
+
+@pytest.mark.parametrize("n_frames", [48, 130, 401])
+def test_features_are_what_their_definition_says(n_frames):
+    rng = np.random.default_rng(8)
+    frames = (3 + rng.gamma(2, 0.01, (n_frames, 4, 6))).astype(np.float32)
+    frames[n_frames // 2, 2, 3] += 5  # both cuts are reached
+    frames[n_frames // 2 + 9, 2, 3] -= 5
+    n_steps = -(-n_frames // 4)
+    mirrored = np.pad(frames.astype(float), ((96, 96), (0, 0), (0, 0)), "symmetric")
+    features = pipeline.StepFeatures(frames).steps(-3, n_steps + 3)
+    assert features.min() == -1 and features.max() == 3
+    for own, first in zip(features, range(-12, 4 * n_steps + 12, 4), strict=True):
+        around = mirrored[96 + first // 32 * 32 - 16 :][:64]
+        steps = np.abs(np.diff(around.reshape(8, 8, 4, 6), axis=1)).mean(axis=1)
+        noise = np.median(steps, axis=0) * np.sqrt(np.pi) / 2
+        excess = np.einsum("tyx,tf->yxf", mirrored[96 + first - 20 : 96 + first + 24], feature_filters())
+        np.testing.assert_allclose(own, np.clip(excess / noise[..., None], -4, 12) / 4, atol=2e-3)
+
+
+def test_only_frames_near_the_steps_asked_for_are_read(noise):
+    broken = noise.copy()
+    broken[[155, 284]] = np.nan
+    source = pipeline.StepFeatures(broken)
+    np.testing.assert_array_equal(source.steps(50, 60), pipeline.StepFeatures(noise).steps(50, 60))
+    with pytest.raises(ValueError, match="frame 155 holds"):
+        source.steps(43, 60)
+
+
+@pytest.mark.parametrize("n_steps", [7, 12])
+def test_what_is_applied_is_the_network_that_was_trained(model, n_steps):
+    features = np.random.default_rng(6).standard_normal((n_steps, 12, 16, 8)).astype(np.float32)
+    applied = _to_pixels(model.graph(features).numpy())
+    assert applied.shape == (n_steps - 6, 12, 16)
+    np.testing.assert_allclose(applied, np.asarray(model(features[None]))[0], atol=1e-5)
+
+
+def test_features_reach_the_network_whether_their_memory_suits_it_or_not(noise):
+    features = pipeline.StepFeatures(noise).steps(3, 20)
+    assert features.ctypes.data % 64 == 0
+    room = np.empty(features.size + 17, np.float32)
+    elsewhere = room[-room.ctypes.data % 64 // 4 + 1 :][: features.size].reshape(features.shape)
+    elsewhere[...] = features
+    for own in (features, elsewhere):
+        np.testing.assert_array_equal(_to_tensor(own).numpy(), features)
 
 
 @pytest.mark.parametrize("n_frames", [48, 49, 130, 400])

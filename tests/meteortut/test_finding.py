@@ -1,0 +1,179 @@
+"""From frames to a catalogue: what is measured of an event, how it is judged, and the whole of it on a short sky."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from meteortut import pipeline
+from meteortut.focal import GROUND_DRIFT_PX
+from meteortut.pipeline import finding
+from meteortut.pipeline.ecsv import COLUMNS
+from meteortut.pipeline.event_features import FEATURES, event_features
+from meteortut.pipeline.judge import fit_judge, load_judge, save_judge
+from meteortut.pipeline.track_model import MovingLight, render
+from meteortut.simulate import minieuso
+
+WEIGHTS = files("meteortut").joinpath("weights")
+ROWS = np.arange(48)
+
+
+def sky(*lights: MovingLight, n_frames: int = 300) -> np.ndarray:
+    noise = np.random.default_rng(0).standard_normal((n_frames, 48, 48)) / 128
+    return (1 + noise + sum(render(light, 0, n_frames, ROWS, ROWS) for light in lights)).astype(np.float32)
+
+
+def events(*places: tuple[float, int, int]) -> pd.DataFrame:
+    rows = [(t - 6, t + 5, y - 1, y + 1, x - 1, x + 1, t, y, x, 9, 3.0, 20.0) for t, y, x in places]
+    return pd.DataFrame(
+        rows, columns=[*"t_first t_last y_first y_last x_first x_last t y x n_voxels score sum_score".split()]
+    )
+
+
+# --- features ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_light_is_measured_for_what_it_is():
+    drift = GROUND_DRIFT_PX * np.array([np.sin(0.5), np.cos(0.5)])
+    frames = sky(
+        MovingLight(100.5, 12.0, 12.0, 0.0, 0.2, 0.5, 4, 4),  # moves along a row
+        MovingLight(180.5, 30.0, 30.0, *drift, 0.5, 4, 4),  # moves with the ground
+        MovingLight(240.5, 40.0, 12.0, 0.0, 0.0, 40.0, 1, 1, 4.0),  # a wide flash
+    )
+    found = event_features(
+        frames, events((100, 12, 11), (180, 28, 28), (240, 37, 11), (60, 30, 8)), 1.0, np.degrees(0.5)
+    )
+    meteor, city, flash, nothing = found.itertuples(index=False)
+    # moments of what stands out of the noise fall short of the true speed
+    assert 0.13 < meteor.speed < 0.21 and meteor.off_ground > 0.1
+    assert city.off_ground < 0.02 and meteor.width < meteor.length and flash.width > 1.5 * meteor.width
+    assert meteor.duration == pytest.approx(4, abs=1)
+    assert flash.ring > 10 > 3 > meteor.ring and flash.ring_share > 0.5 > meteor.ring_share
+    assert nothing.peak < 5 < 15 < meteor.peak and nothing.n_hit == 0 and meteor.n_hit >= 3
+    assert meteor.unrest < 1.5
+    assert list(found) == list(FEATURES) and np.isfinite(found.to_numpy()).all()
+
+
+def test_other_events_are_counted():
+    frames = sky(n_frames=4000)
+    found = event_features(frames, events((100, 12, 12), (102, 40, 40), (1500, 12, 13), (140, 16, 16), (3700, 12, 12)))
+    assert found.same_pixel.tolist() == [1, 0, 2, 0, 1]
+    assert found.at_once.tolist() == [1, 1, 0, 0, 0]
+    assert found.close.tolist() == [1, 0, 0, 1, 0]
+
+
+def test_edges_of_the_stream_and_of_the_focal_surface_do_not_matter():
+    frames = sky(MovingLight(3.5, 0.0, 47.0, 0.1, -0.1, 0.5, 4, 4))
+    found = event_features(frames, events((2, 0, 42), (298, 47, 0)))
+    assert np.isfinite(found.to_numpy()).all() and found.peak[0] > 10 > found.peak[1]
+
+
+def test_features_refuse_what_is_no_table_of_events():
+    with pytest.raises(ValueError, match=r"lacks the columns \['sum_score'\]"):
+        event_features(sky(), events((100, 3, 3)).drop(columns="sum_score"))
+    with pytest.raises(ValueError, match="65"):
+        event_features(sky(n_frames=60), events((30, 3, 3)))
+
+
+# --- judges -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_judge_learns_a_curved_border_and_survives_the_file(tmp_path):
+    rng = np.random.default_rng(1)
+    values = rng.standard_normal((3000, 4)) * [1, 1, 1e3, 1]
+    labels = values[:, 0] ** 2 + values[:, 1] ** 2 < 1
+    judge = fit_judge(values[:2000], labels[:2000], 1)
+    right = (judge.probability(values[2000:]) >= 0.5) == labels[2000:]
+    assert right.mean() > 0.93
+    save_judge(judge, tmp_path / "judge.safetensors")
+    kept = load_judge(tmp_path / "judge.safetensors", 4)
+    assert np.array_equal(kept.probability(values), judge.probability(values))
+    strange = np.array([[np.inf, -np.inf, np.nan, 0.0]])
+    assert 0 <= kept.probability(strange)[0] <= 1
+    with pytest.raises(ValueError, match="expected"):
+        load_judge(tmp_path / "judge.safetensors", 5)
+    with pytest.raises(ValueError, match=r"expected \(n, 4\)"):
+        kept.probability(values[:, :3])
+
+
+def test_what_is_not_known_counts_as_usual():
+    rng = np.random.default_rng(2)
+    values = rng.standard_normal((2000, 2))
+    judge = fit_judge(values, values[:, 0] > 0, 1)
+    unknown = judge.probability([[np.nan, 0.0]])[0]
+    logs = np.sign(values) * np.log1p(np.abs(values))
+    usual = np.sign(logs[:, 0].mean()) * np.expm1(abs(logs[:, 0].mean()))
+    assert unknown == pytest.approx(judge.probability([[usual, 0.0]])[0], abs=1e-4)
+
+
+def test_a_judge_needs_both_kinds():
+    with pytest.raises(ValueError, match="all labels are the same"):
+        fit_judge(np.zeros((5, 2)), np.ones(5, bool), 1)
+    with pytest.raises(ValueError, match="do not fit together"):
+        fit_judge(np.zeros((5, 2)), np.ones(4, bool), 1)
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+def test_two_meteors_that_come_near_each_other_stay_two():
+    scores = np.full((20, 20, 20), -9.0, np.float32)
+    scores[4:12, 10, 4:12] = np.array([2, 5, 4, 1.5, 1.5, 4, 6, 2])[:, None] - 6.0 * ~np.eye(8, dtype=bool)
+    found = pipeline.voxel_events([scores], 0)
+    assert len(found) == 2 and sorted(found.score) == [5, 6]
+    scores[8, 10, 8] = scores[7, 10, 7] = 4.5  # now the way between them leads down by half a unit
+    assert len(pipeline.voxel_events([scores], 0)) == 1
+
+
+def test_meteors_are_found_once_each_with_their_motion():
+    frames, truth = minieuso.simulate_session(3000, 40, 77, sky=minieuso.SKIES["first"][12])
+    found = pipeline.find_meteors(frames, yaw_deg=minieuso.SKIES["first"][12].yaw_deg)
+    matching = pipeline.match_events(found, truth.meteors, len(frames))
+    assert matching.recall_bright > 0.7 and matching.precision > 0.7 and matching.rows_per_meteor < 1.1
+    assert list(found) == list(COLUMNS) and (found.score >= finding.THRESHOLD).all()
+    both = truth.meteors.iloc[matching.meteor]
+    slow = np.abs(found.speed_px.to_numpy()[matching.found] - both.speed_px.to_numpy())
+    assert np.median(slow) < 0.03
+
+
+def test_a_sky_with_nothing_gives_an_empty_table():
+    found = pipeline.find_meteors(sky(n_frames=120))
+    assert len(found) == 0 and list(found) == list(COLUMNS)
+
+
+def test_bad_input_is_refused_before_any_work():
+    frames = sky(n_frames=120)
+    with pytest.raises(ValueError, match="65"):
+        pipeline.find_meteors(frames[:50])
+    with pytest.raises(ValueError, match="16384"):
+        pipeline.find_meteors((frames * 16384).astype(int))
+    broken = frames.copy()
+    broken[100, 3, 3] = np.inf
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        pipeline.find_meteors(broken)
+
+
+# --- what was committed -----------------------------------------------------------------------------------------------
+
+
+def test_the_committed_numbers_hang_together():
+    one, rows = (json.loads(WEIGHTS.joinpath(f"{name}.json").read_text()) for name in ("one_step", "catalogue"))
+    assert [row["session"] for row in one["sessions"]] == list(minieuso.SESSION_METEORS)
+    summary = one["summary"]
+    assert summary["meteors"]["of"] == sum(minieuso.SESSION_METEORS.values())
+    assert summary["meteors"]["lost"] == sum(row["meteors_lost"] for row in one["sessions"])
+    assert summary["pr_auc"] == pytest.approx(np.mean([row["pr_auc"] for row in one["sessions"]]), abs=1e-4)
+    for which in ("one_step", "two_steps"):
+        table = pd.DataFrame(summary[which])
+        assert table.false_per_hour.is_monotonic_decreasing
+    assert summary["operations"]["one_step"] == pipeline.operations()
+    total = rows["summary"]["all"]
+    assert total["n_rows"] == sum(row["n_rows"] for row in rows["sessions"])
+    assert total["precision"] == pytest.approx(total["found"] / total["n_rows"], abs=1e-4)
+    assert rows["threshold"] == finding.THRESHOLD and rows["floor"] == finding.FLOOR
+    price = pd.DataFrame(rows["summary"]["price"])
+    assert price.found_of_snr_5.is_monotonic_decreasing and price["false"].is_monotonic_decreasing

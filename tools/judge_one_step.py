@@ -1,0 +1,420 @@
+"""Chapter 2: judge one step, two steps and the whole catalogue on all eight sessions, each by weights that have not seen
+it.
+
+    python tools/judge_one_step.py --work FOLDER --folds FOLDER [--out meteortut/weights]
+
+``--work`` is the folder of ``tools/train_one_step.py``, ``--folds`` that of ``tools/train_minieuso.py``. Writes
+``one_step.json`` (scores of chunks, lost meteors, recall against false alarms of both ways) and ``catalogue.json``
+(``find_meteors``: recall, precision, rows per meteor, what the false rows are, errors of the motion). About a minute
+of a core per session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import train_one_step as training
+
+from meteortut import pipeline
+from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge_detections
+from meteortut.focal import FRAME_S, GROUND_DRIFT_PX, to_focal
+from meteortut.metrics import exact_interval
+from meteortut.pipeline import finding, judging
+from meteortut.pipeline.matching import near
+from meteortut.pipeline.step_features import STEP
+from meteortut.pipeline.weights import load_weights
+from meteortut.simulate import minieuso
+
+#: Log odds, and probabilities, at which the curves are read; a meteor is bright from this peak SNR on.
+STEP_THRESHOLDS = np.arange(-3.0, 6.1, 0.5)
+CHUNK_THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+BRIGHT = 5.0
+#: Probabilities of the second judge at which its price is read.
+JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 10), (11, 99))
+BRIGHTNESSES = ((4, 5), (5, 7), (7, 12), (12, 25), (25, 9999))
+LIBRARIES = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow-cpu")
+
+
+def chunk_scores(log_odds: np.ndarray, grid: ChunkGrid) -> np.ndarray:
+    """Score of each chunk: the highest probability of a voxel whose step lies inside."""
+    scores = np.empty([len(starts) for starts in grid.starts], np.float32)
+    for row, first in zip(scores, grid.starts[0], strict=True):
+        most = log_odds[-(-first // STEP) : (first + grid.size[0]) // STEP].max(axis=0)
+        windows = np.lib.stride_tricks.sliding_window_view(most, grid.size[1:]).max(axis=(2, 3))
+        row[...] = windows[np.ix_(grid.starts[1], grid.starts[2])]
+    return 1 / (1 + np.exp(-scores.ravel().astype(float)))
+
+
+def curve(tables: dict[float, pd.DataFrame], own: minieuso.Session) -> list[dict[str, float]]:
+    """Recall against false alarms, a row per threshold."""
+    bright, hours = (own.truth.meteors.snr >= BRIGHT).to_numpy(), len(own.frames) * FRAME_S / 3600
+    rows = []
+    for threshold, events in tables.items():
+        rows_of, false = in_boxes(events, own.truth)
+        found = rows_of > 0
+        rows.append(
+            {
+                "threshold": round(threshold, 4),
+                "recall": round(float(found.mean()), 4),
+                "recall_bright": round(float(found[bright].mean()), 4),
+                "false_per_hour": round(false / hours, 1),
+                "rows_per_meteor": round(float(rows_of[found].mean()), 4) if found.any() else None,
+            }
+        )
+    return rows
+
+
+def in_boxes(events: pd.DataFrame, truth: Any) -> tuple[np.ndarray, int]:
+    """How many events hold a lit voxel of each meteor in their box, and how many hold none; the same for both ways.
+
+    A box may be missed by a step and two pixels. Boxes of the published pair are wide, those of one step are narrow.
+    """
+    low, high = (events[[f"{axis}_{end}" for axis in "tyx"]].to_numpy(float) for end in ("first", "last"))
+    reach = np.array([STEP, 2, 2])
+    rows_of, false = np.zeros(len(truth.meteors), int), np.ones(len(events), bool)
+    for k, (_, part) in enumerate(truth.voxels.groupby("meteor")):
+        places = part[["t", "y", "x"]].to_numpy(float)[:, None]
+        holds = ((places >= low - reach) & (places <= high + reach)).all(axis=2).any(axis=0)
+        rows_of[k], false = holds.sum(), false & ~holds
+    return rows_of, int(false.sum())
+
+
+def two_steps(own: minieuso.Session, grid: ChunkGrid, given: argparse.Namespace) -> dict[float, pd.DataFrame]:
+    """Events of the published pair: chunks of the first network in which the second finds a pixel, merged."""
+    cnn = load_weights(pipeline.build_cnn(), given.folds / f"fold_{own.name}_cnn.safetensors")
+    mlp = load_weights(pipeline.build_mlp(), given.folds / f"fold_{own.name}_mlp.safetensors")
+    scores = judging.turned_scores(own.frames, cnn, grid)
+    index = np.flatnonzero(scores >= min(CHUNK_THRESHOLDS))
+    plane = len(grid.starts[1]) * len(grid.starts[2])
+    windows, place = np.unique(index // plane, return_inverse=True)
+    pixels = judging.pixel_scores(own.frames, grid, mlp, windows)
+    side_y, side_x = grid.size[1:]
+    for k, window, (_, y, x) in zip(index, place, grid.origin(index), strict=True):
+        if pixels[window, y : y + side_y, x : x + side_x].max() < 0.5:
+            scores[k] = 0
+    return {t: merge_detections(grid.origins, scores, threshold=t) for t in CHUNK_THRESHOLDS}
+
+
+def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
+    """One step and two steps on one session."""
+    own = training.session(name, given)
+    model = training.train(training.pair_of(name), given)
+    blocks = list(pipeline.apply_one_step(own.frames, model))
+    grid = ChunkGrid(own.frames.shape)
+    labels, meteors = label_chunks(grid, own.truth.voxels), own.truth.meteors
+    clear, scores = labels != AMBIGUOUS, chunk_scores(np.concatenate(blocks), grid)
+    best, bright = judging.peak_scores(grid, scores, meteors), (meteors.snr >= BRIGHT).to_numpy()
+    areas = judging.curve_areas(labels[clear] == METEOR, scores[clear])
+    return {
+        "session": name,
+        "n_meteor_chunks": int((labels == METEOR).sum()),
+        **{key: round(value, 4) for key, value in areas.items()},
+        "meteors": len(meteors),
+        "meteors_lost": int((best < 0.5).sum()),
+        "meteors_of_snr_5": int(bright.sum()),
+        "lost_of_snr_5": int((best[bright] < 0.5).sum()),
+        "one_step": curve({float(t): pipeline.voxel_events(blocks, float(t)) for t in STEP_THRESHOLDS}, own),
+        "two_steps": curve(two_steps(own, grid, given), own),
+    }
+
+
+def pooled(rows: list[dict[str, Any]], which: str, given: argparse.Namespace) -> pd.DataFrame:
+    """One curve of all sessions together."""
+    hours = given.frames * FRAME_S / 3600
+    parts = []
+    for row in rows:
+        part = pd.DataFrame(row[which])
+        part["bright"], part["n_bright"] = part.recall_bright * row["meteors_of_snr_5"], row["meteors_of_snr_5"]
+        part["found"], part["n"] = part.recall * row["meteors"], row["meteors"]
+        part["false"], part["hours"] = part.false_per_hour * hours, hours
+        parts.append(part)
+    total = pd.concat(parts).groupby("threshold")[["bright", "n_bright", "found", "n", "false", "hours"]].sum()
+    return pd.DataFrame(
+        {
+            "recall_bright": total.bright / total.n_bright,
+            "recall": total.found / total.n,
+            "false_per_hour": total.false / total.hours,
+        }
+    ).reset_index()
+
+
+def at_recall(table: pd.DataFrame, recall: float) -> float:
+    """False alarms per hour where a curve has a recall of bright meteors, between thresholds along a straight line; NaN beyond."""
+    table = table.sort_values("recall_bright")
+    return float(np.interp(recall, table.recall_bright, table.false_per_hour, left=np.nan, right=np.nan))
+
+
+def share(part: int, whole: int) -> dict[str, Any]:
+    return {"lost": part, "of": whole, "interval": [round(value, 6) for value in exact_interval(part, whole)]}
+
+
+def network_summary(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
+    one, two = pooled(rows, "one_step", given), pooled(rows, "two_steps", given)
+    recall = float(two.loc[two.threshold == 0.5, "recall_bright"].iloc[0])
+    total = {
+        key: sum(row[key] for row in rows) for key in ("meteors", "meteors_lost", "meteors_of_snr_5", "lost_of_snr_5")
+    }
+    equal = [
+        {"recall_bright": r, "one_step": round(at_recall(one, r), 1), "two_steps": round(at_recall(two, r), 1)}
+        for r in (0.80, 0.85, 0.90, 0.925, 0.95, 0.96, 0.97)
+    ]
+    return {
+        **{key: round(float(np.mean([row[key] for row in rows])), 4) for key in ("roc_auc", "pr_auc", "pr_auc_fixed")},
+        "meteors": share(total["meteors_lost"], total["meteors"]),
+        "meteors_of_snr_5": share(total["lost_of_snr_5"], total["meteors_of_snr_5"]),
+        "at_recall": round(recall, 4),
+        "one_step_false_per_hour": round(at_recall(one, recall), 1),
+        "two_step_false_per_hour": round(at_recall(two, recall), 1),
+        "at_equal_recall": equal,
+        "operations": {"one_step": round(pipeline.operations(), 1), "two_steps": round(two_step_operations(), 1)},
+        "one_step": one.round(4).to_dict("records"),
+        "two_steps": two.round(4).to_dict("records"),
+    }
+
+
+def two_step_operations(grid: ChunkGrid | None = None) -> float:
+    """Operations per pixel and frame of the published network when all that chunks share is done once, on the 24-4-4 grid."""
+    grid = ChunkGrid((20_000, 48, 48)) if grid is None else grid
+    n_windows, plane = len(grid.starts[0]), len(grid.starts[1]) * len(grid.starts[2])
+    convolution = 48 * 48 * 9 * 48 * 24
+    dense = plane * (384 * 256 + 256 * 64 + 64)
+    return 2 * n_windows * (convolution + dense) / np.prod(grid.shape)
+
+
+def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
+    """The catalogue of one session, as find_meteors makes it with judges that have not seen it."""
+    own = training.session(name, given)
+    table, features, _ = training.tracks(name, given)
+    second = training.judges(training.pair_of(name), given, "second")
+    table = table.assign(score=second.probability(features.to_numpy()))
+    events, _, _ = training.candidates(name, given)
+    meteors, n = own.truth.meteors, len(own.frames)
+    kept = table[table.score >= finding.THRESHOLD]
+    matching = pipeline.match_events(kept, meteors, n)
+    stages = {"events": events, "first judge": table, "second judge": kept}
+    return {
+        "session": name,
+        "meteors": len(meteors),
+        "meteors_of_snr_5": int((meteors.snr >= BRIGHT).sum()),
+        **result(matching, meteors),
+        "price": [
+            {"threshold": t} | result(pipeline.match_events(table[table.score >= t], meteors, n), meteors)
+            for t in JUDGE_THRESHOLDS
+        ],
+        "kinds": {stage: count_kinds(rows, own) for stage, rows in stages.items()},
+        "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
+        "calibration": calibration(table, near(table, meteors).any(axis=1)),
+        "motion": motion(own, kept, matching),
+    }
+
+
+def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]:
+    """Counts that can be added up over sessions."""
+    bright = (meteors.snr >= BRIGHT).to_numpy()
+    return {
+        "n_rows": matching.n_found,
+        "found": len(matching.meteor),
+        "found_of_snr_5": int(bright[matching.meteor].sum()),
+        "false": matching.n_false,
+        "recall": round(matching.recall, 4),
+        "recall_bright": round(matching.recall_bright, 4),
+        "precision": round(matching.precision, 4),
+        "rows_per_meteor": round(matching.rows_per_meteor, 4),
+        "false_per_hour": round(matching.false_per_hour, 1),
+    }
+
+
+def count_kinds(rows: pd.DataFrame, own: minieuso.Session) -> dict[str, int]:
+    """What the false rows are: the confuser nearest to each."""
+    false = rows[~near(rows, own.truth.meteors).any(axis=1)]
+    t = (false["t"] if "t" in false else false.t_peak + 0.5).to_numpy(float)
+    y, x = (to_focal(false[axis].to_numpy(float), 1.0) for axis in ("y", "x"))
+    kind, distance = np.full(len(false), "none listed", object), np.full(len(false), np.inf)
+    for c in own.truth.confusers.itertuples():
+        reach = np.inf if c.whole_tube else 3 * c.sigma_px + 2
+        angle, later = np.radians(c.direction_deg), t - c.t_peak
+        away = np.hypot(
+            y - to_focal(c.y, 1.0) - later * c.speed_px * np.sin(angle),
+            x - to_focal(c.x, 1.0) - later * c.speed_px * np.cos(angle),
+        )
+        here = (t >= c.t_first - STEP) & (t <= c.t_last + STEP + 1) & (away < reach) & (away < distance)
+        kind[here], distance[here] = c.kind, away[here]
+    return {str(key): int(count) for key, count in pd.Series(kind).value_counts().items()}
+
+
+def calibration(table: pd.DataFrame, is_meteor: np.ndarray) -> list[dict[str, float]]:
+    """Rows and meteors by the probability given."""
+    bins = np.clip((table.score.to_numpy() * 10).astype(int), 0, 9)
+    return [
+        {
+            "from": k / 10,
+            "n": int((bins == k).sum()),
+            "meteors": int(is_meteor[bins == k].sum()),
+            "sum": round(float(table.score[bins == k].sum()), 3),
+        }
+        for k in range(10)
+    ]
+
+
+def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matching) -> list[dict[str, float]]:
+    """Errors of speed and direction of the rows found, fitted once more with the response of the pixels known from the stream."""
+    flat, meteors, rows = pipeline.estimate_flat(own.frames), own.truth.meteors, []
+    for row, k in zip(kept.iloc[matching.found].itertuples(), matching.meteor, strict=True):
+        true = meteors.iloc[k]
+        track = pipeline.fit_track(own.frames, row.t_peak + 0.5, row.y, row.x, flat=flat)
+        middle = int(np.clip(track.light.t, 32, len(own.frames) - 33))
+        level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
+        bound_speed, bound_direction, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
+        speed, azimuth = pipeline.remove_drift(track.light.vy, track.light.vx, own.sky.yaw_deg)
+        true_speed = true.speed_km_s * np.sin(np.radians(true.zenith_deg))
+        own_y, own_x = (true.speed_px * wave(np.radians(true.direction_deg)) for wave in (np.sin, np.cos))
+        yaw = np.radians(own.sky.yaw_deg)
+        off = np.hypot(own_y - GROUND_DRIFT_PX * np.sin(yaw), own_x - GROUND_DRIFT_PX * np.cos(yaw))
+        turned = (track.light.direction_deg - true.direction_deg + 180) % 360 - 180
+        rows.append(
+            {
+                "n_pixels": int(true.n_pixels),
+                "snr": float(true.snr),
+                "converged": bool(track.converged),
+                "true_km_s": float(true_speed),
+                "km_s": float(speed),
+                "azimuth_error_deg": float((azimuth - true.azimuth_deg + 180) % 360 - 180),
+                "speed_error_px": float(track.light.speed_px - true.speed_px),
+                "direction_error_deg": float(turned),
+                "speed_bound_px": float(bound_speed),
+                "ground_sigmas": float(off / bound_speed),
+                "direction_bound_deg": float(bound_direction),
+            }
+        )
+    return rows
+
+
+def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Median errors by length and by brightness; scatter (68 % from the median size) over the Cramér–Rao bound."""
+    found = []
+    groups = [("pixels", low, high, rows[rows.n_pixels.between(low, high)]) for low, high in LENGTHS]
+    groups += [("SNR", low, high, rows[(rows.snr >= low) & (rows.snr < high)]) for low, high in BRIGHTNESSES]
+    groups.append(("pixels", 5, 99, rows[rows.n_pixels >= 5]))
+    for what, low, high, part in groups:
+        if not len(part):
+            continue
+        error = 100 * (part.km_s / part.true_km_s - 1).abs()
+        ratio = [
+            float((part[f"{kind}_error_{unit}"] / part[f"{kind}_bound_{unit}"]).abs().median() / 0.6745)
+            for kind, unit in (("speed", "px"), ("direction", "deg"))
+        ]
+        rng = np.random.default_rng(0)
+        draws = np.median(error.to_numpy()[rng.integers(len(part), size=(2000, len(part)))], axis=1)
+        found.append(
+            {
+                "by": what,
+                "from": low,
+                "to": high,
+                "n": len(part),
+                "converged": round(float(part.converged.mean()), 4),
+                "speed_error_percent_median": round(float(error.median()), 2),
+                "speed_interval": [round(float(k), 2) for k in np.quantile(draws, [0.025, 0.975])],
+                "speed_error_km_s_median": round(float((part.km_s - part.true_km_s).abs().median()), 3),
+                "direction_error_deg_median": round(float(part.azimuth_error_deg.abs().median()), 2),
+                "speed_over_bound": round(ratio[0], 2),
+                "direction_over_bound": round(ratio[1], 2),
+            }
+        )
+    return found
+
+
+def catalogue_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """All sessions together."""
+
+    def total(parts: list[dict[str, Any]]) -> dict[str, Any]:
+        n = {key: sum(part[key] for part in parts) for key in ("n_rows", "found", "found_of_snr_5", "false")}
+        bright, meteors = (sum(row[key] for row in rows) for key in ("meteors_of_snr_5", "meteors"))
+        hours = len(rows) * 20_000 * FRAME_S / 3600
+        return n | {
+            "recall": round(n["found"] / meteors, 4),
+            "recall_bright": round(n["found_of_snr_5"] / bright, 4),
+            "recall_bright_interval": [round(k, 4) for k in exact_interval(n["found_of_snr_5"], bright)],
+            "precision": round(n["found"] / n["n_rows"], 4),
+            "precision_interval": [round(k, 4) for k in exact_interval(n["found"], n["n_rows"])],
+            "rows_per_meteor": round((n["n_rows"] - n["false"]) / n["found"], 4),
+            "false_per_hour": round(n["false"] / hours, 1),
+        }
+
+    stages = list(rows[0]["stages"])
+    motions = pd.DataFrame([one for row in rows for one in row["motion"]])
+    bright = motions[motions.snr >= BRIGHT]
+    kinds = {
+        s: pd.DataFrame([row["kinds"][s] for row in rows]).fillna(0).sum().astype(int).sort_values(ascending=False)
+        for s in stages
+    }
+    bins = range(len(rows[0]["calibration"]))
+    return {
+        "all": total(rows),
+        "price": [{"threshold": t} | total([row["price"][k] for row in rows]) for k, t in enumerate(JUDGE_THRESHOLDS)],
+        "stages": {stage: total([row["stages"][stage] for row in rows]) for stage in stages},
+        "kinds": {stage: counts.to_dict() for stage, counts in kinds.items()},
+        "calibration": [
+            {"from": rows[0]["calibration"][k]["from"]}
+            | {key: round(sum(row["calibration"][k][key] for row in rows), 3) for key in ("n", "meteors", "sum")}
+            for k in bins
+        ],
+        "kinematics": kinematics(motions),
+        # those whose true motion lies so near the ground's that a static flash cannot be told from them by it
+        "near_ground": {"within_3_sigma": int((bright.ground_sigmas < 3).sum()), "of": len(bright)},
+    }
+
+
+def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
+    return {
+        "scripts": ["tools/train_one_step.py", "tools/judge_one_step.py"],
+        "world": "first",
+        "seed": given.seed,
+        "frames_per_session": given.frames,
+        "pairs": {str(first): list(pair) for first, pair in training.PAIRS.items()},
+        "shipped_not_trained_on": list(training.PAIRS[11]),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "seconds": round(time.process_time() - began, 1),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder of tools/train_one_step.py")
+    parser.add_argument("--folds", type=Path, required=True, help="folder of tools/train_minieuso.py")
+    parser.add_argument("--sessions", type=int, nargs="+", default=list(minieuso.SESSION_METEORS))
+    parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", choices=("networks", "catalogue", "both"), default="both")
+    parser.add_argument("--out", type=Path, default=Path("meteortut/weights"))
+    given = parser.parse_args(arguments)
+    for part, judge, summarise, name in (
+        ("networks", judge_networks, lambda rows: network_summary(rows, given), "one_step.json"),
+        ("catalogue", judge_catalogue, catalogue_summary, "catalogue.json"),
+    ):
+        if given.part not in (part, "both"):
+            continue
+        began, rows = time.process_time(), []
+        for session in given.sessions:
+            rows.append(judge(session, given))
+            print(part, session, f"{time.process_time() - began:.0f} s", flush=True)
+        content = provenance(given, began) | {"summary": summarise(rows), "sessions": rows}
+        if part == "catalogue":
+            content |= {"threshold": finding.THRESHOLD, "worth_a_fit": finding.WORTH_A_FIT, "floor": finding.FLOOR}
+            for row in rows:
+                del row["motion"]
+        path = given.out / f"{name}.part"
+        path.write_text(json.dumps(content, indent=1) + "\n")
+        path.replace(given.out / name)
+
+
+if __name__ == "__main__":
+    main()

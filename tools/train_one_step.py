@@ -1,0 +1,231 @@
+"""Chapter 2: train the one-step network and the judges of its events on six sessions, four times, for the two others.
+
+    python tools/train_one_step.py --work FOLDER [--pairs 5 7 11 13] [--seed 1] [--out meteortut/weights]
+
+Works on the frozen first world. Three rounds for the network: examples around meteors, around known confusers and
+anywhere; then those joined by examples around what the network of the round before reported or missed in its own
+training sessions, twice. Nothing of the two sessions that are judged takes part. The judges of a pair learn from the
+events of the six other sessions, and of two more skies of each of their kinds, found by the network that had not seen
+the session. Every part is kept in FOLDER and found again, so that a run may be stopped and resumed; pairs may be
+worked on by several processes, one stage after the other (``--until``). Writes the weights of the pair of ``--ship``;
+``tools/judge_one_step.py`` judges them all. About seven minutes of a core per pair and a minute per session, 2.5 GiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from meteortut import pipeline
+from meteortut.pipeline import finding
+from meteortut.pipeline.event_features import FEATURES, event_features
+from meteortut.pipeline.judge import Judge, fit_judge, load_judge, save_judge
+from meteortut.pipeline.matching import near
+from meteortut.pipeline.weights import load_weights, save_weights
+from meteortut.simulate import minieuso
+
+#: Sessions that are judged together, by the first of each pair.
+PAIRS = {5: (5, 6), 7: (7, 8), 11: (11, 12), 13: (13, 14)}
+#: Epochs and learning rate of the three rounds.
+ROUNDS = ((12, 3e-3), (10, 2e-3), (12, 2e-3))
+#: Examples around each meteor, around confusers of each kind, anywhere, and around false events of a round, per session.
+PER_METEOR, PER_KIND, ANYWHERE, FALSE = 2, 60, 100, 250
+#: Log odds from which an event is false enough to learn from.
+HARD = -2.0
+#: Other skies of the kind of each session that the judges learn from, meteors in each, and how they are numbered.
+EXTRAS, EXTRA_METEORS, EXTRA = 2, 250, 100
+#: Weight decay and epochs of the judges (chosen on the eight sessions as they judge each other).
+HOW = {"first": (1.0, 40), "second": (0.1, 30)}
+#: Columns of an event, and what is shipped: name in the folder, name in the package.
+EVENT_COLUMNS = [*"t_first t_last y_first y_last x_first x_last t y x n_voxels score sum_score".split()]
+STAGES = ("networks", "candidates", "tracks", "judges")
+SHIPPED = {
+    "one_step": "one_step.safetensors",
+    "first_judge": "one_step_first_judge.safetensors",
+    "second_judge": "one_step_second_judge.safetensors",
+}
+
+
+def session(name: int, given: argparse.Namespace) -> minieuso.Session:
+    return next(minieuso.sessions(given.seed, given.frames, folder=given.work / "sessions", names=[name]))
+
+
+def confusers(own: minieuso.Session, rng: np.random.Generator) -> np.ndarray:
+    """Places (t, y, x) of some confusers of each kind."""
+    table = own.truth.confusers
+    inside = [
+        table[axis].between(0, side - 1) for axis, side in zip(("t_peak", "y", "x"), own.frames.shape, strict=True)
+    ]
+    table = table[np.logical_and.reduce(inside)]
+    chosen = table.groupby("kind").sample(frac=1, random_state=int(rng.integers(2**31))).groupby("kind").head(PER_KIND)
+    return chosen[["t_peak", "y", "x"]].to_numpy(int)
+
+
+def first_examples(name: int, given: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Examples of the first round from one session, drawn once."""
+    path = given.work / f"steps_{name}.npz"
+    if not path.exists():
+        own, rng = session(name, given), np.random.default_rng([given.seed, name])
+        meteors = own.truth.meteors[["t_peak", "y", "x"]].to_numpy(int)
+        centres = np.concatenate([np.repeat(meteors, PER_METEOR, axis=0), confusers(own, rng)])
+        labels = pipeline.label_steps(own.truth.voxels, own.frames.shape)
+        features, labels = pipeline.one_step_examples(own.frames, labels, centres, ANYWHERE, rng)
+        part = path.with_name(f"steps_{name}.{os.getpid()}.part.npz")  # processes may draw at the same time
+        np.savez(part, features=features, labels=labels)
+        part.replace(path)
+    with np.load(path) as kept:
+        return kept["features"], kept["labels"]
+
+
+def hard_examples(name: int, model: Any, given: argparse.Namespace, turn: int) -> tuple[np.ndarray, np.ndarray]:
+    """Examples around the highest false events of a training session, and around meteors that were missed."""
+    own, rng = session(name, given), np.random.default_rng([given.seed, name, turn])
+    events = pipeline.voxel_events(pipeline.apply_one_step(own.frames, model), HARD)
+    on_meteor, found = on_meteors(events, own.truth.meteors)
+    worst = events[~on_meteor].nlargest(FALSE, "score")[["t", "y", "x"]].to_numpy().astype(int)
+    missed = own.truth.meteors[~found][["t_peak", "y", "x"]].to_numpy(int)
+    centres = np.clip(np.concatenate([worst, missed]), 0, np.array(own.frames.shape) - 1)
+    labels = pipeline.label_steps(own.truth.voxels, own.frames.shape)
+    return pipeline.one_step_examples(own.frames, labels, centres, 0, rng)
+
+
+def on_meteors(events: pd.DataFrame, meteors: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Which events lie on a meteor, and which meteors have an event."""
+    close = near(events, meteors)
+    return close.any(axis=1), close.any(axis=0)
+
+
+def train(pair: int, given: argparse.Namespace) -> Any:
+    """Train on all sessions but the two of a pair."""
+    path = given.work / f"one_step_{pair}.safetensors"
+    model = pipeline.build_one_step(seed=given.seed)
+    if path.exists():
+        return load_weights(model, path)
+    others = [name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]]
+    parts = [first_examples(name, given) for name in others]
+    for turn, (epochs, rate) in enumerate(ROUNDS):
+        if turn:
+            parts += [hard_examples(name, model, given, turn) for name in others]
+        features, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+        model.optimizer.learning_rate = rate
+        losses = pipeline.fit_one_step(model, features, labels, [given.seed, pair, turn], epochs)
+        print(
+            pair, turn, len(features), [round(value, 5) for value in losses], f"{time.process_time():.0f} s", flush=True
+        )
+    save_weights(model, path)
+    return load_weights(model, path)  # judged as kept, rounded to 16 bits
+
+
+def sky_frames(name: int, given: argparse.Namespace) -> tuple[Any, Any]:
+    """Frames and truth of a session, or, from 100 on, of another sky of the kind of session ``name % 100``, for the judges only."""
+    if name < EXTRA:
+        own = session(name, given)
+        return own.frames, own.truth
+    kind = name % EXTRA
+    sky = minieuso.SKIES["first"][kind]
+    return minieuso.simulate_session(given.frames, EXTRA_METEORS, [given.seed, 600 + name], sky=sky)
+
+
+def candidates(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Events of a sky, their features, and which are on a meteor; by the network that has not seen its session."""
+    path = given.work / f"candidates_{name}.csv"
+    if not path.exists():
+        frames, truth = sky_frames(name, given)
+        events = pipeline.voxel_events(pipeline.apply_one_step(frames, train(pair_of(name), given)), finding.FLOOR)
+        features = event_features(frames, events).drop(columns=["score", "sum_score", "n_voxels"])
+        on_meteor = near(events, truth.meteors).any(axis=1)
+        keep(pd.concat([events, features, pd.Series(on_meteor, name="on_meteor")], axis=1), path)
+    table = pd.read_csv(path)
+    return table[EVENT_COLUMNS], table[list(FEATURES)], table.on_meteor.to_numpy(bool)
+
+
+def tracks(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Rows of a sky's catalogue, their features, and which are on a meteor; by a judge that has not seen its session."""
+    path = given.work / f"tracks_{name}.csv"
+    if not path.exists():
+        frames, truth = sky_frames(name, given)
+        first, (events, features, _) = judges(pair_of(name), given, "first"), candidates(name, given)
+        events, features = finding.worth_a_fit(events, features, first)
+        yaw = minieuso.SKIES["first"][name % EXTRA].yaw_deg
+        table, features = finding.judged_tracks(frames, events, features, 1.0, yaw)
+        on_meteor = pd.Series(near(table, truth.meteors).any(axis=1), name="on_meteor")
+        keep(pd.concat([table.add_prefix("row_"), features, on_meteor], axis=1), path)
+    kept = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    table = kept.filter(regex="^row_").rename(columns=lambda column: column.removeprefix("row_"))
+    return table, kept[[*FEATURES, *finding.TRACK_FEATURES]], kept.on_meteor.to_numpy(bool)
+
+
+def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
+    """First or second judge for the two sessions of a pair."""
+    path = given.work / f"{which}_judge_{pair}.safetensors"
+    n_features = len(FEATURES) + (len(finding.TRACK_FEATURES) if which == "second" else 0)
+    if not path.exists():
+        others = [
+            name + EXTRA * k for name in minieuso.SESSION_METEORS if name not in PAIRS[pair] for k in range(1 + EXTRAS)
+        ]
+        _, features, is_meteor = zip(
+            *((candidates if which == "first" else tracks)(n, given) for n in others), strict=True
+        )
+        save_judge(fit_judge(np.concatenate(features), np.concatenate(is_meteor), given.seed, *HOW[which]), path)
+    return load_judge(path, n_features)
+
+
+def pair_of(name: int) -> int:
+    return next(first for first, pair in PAIRS.items() if name % EXTRA in pair)
+
+
+def keep(table: pd.DataFrame, path: Path) -> None:
+    """Write a table by another name until it is complete."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    table.to_csv(part, index=False)
+    part.replace(path)
+
+
+def ship(given: argparse.Namespace) -> None:
+    """Copy the weights of a pair into the package."""
+    for kind, name in SHIPPED.items():
+        content = (given.work / f"{kind}_{given.ship}.safetensors").read_bytes()
+        part = given.out / f"{name}.{os.getpid()}.part"
+        part.write_bytes(content)
+        part.replace(given.out / name)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder for sessions, examples and finished networks")
+    parser.add_argument("--pairs", type=int, nargs="*", default=list(PAIRS), choices=list(PAIRS))
+    parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="of TensorFlow; its own choice by default")
+    parser.add_argument("--until", choices=STAGES, default="judges", help="stop after this, for several processes")
+    parser.add_argument("--ship", type=int, default=11, choices=list(PAIRS))
+    parser.add_argument("--out", type=Path, default=Path("meteortut/weights"))
+    given = parser.parse_args(arguments)
+    if given.threads:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(given.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(given.threads)
+    given.work.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES[: STAGES.index(given.until) + 1]:
+        for pair in given.pairs:
+            skies = [name + EXTRA * k for name in PAIRS[pair] for k in range(1 + EXTRAS)]
+            if stage == "networks":
+                train(pair, given)
+            elif stage == "judges":
+                judges(pair, given, "second")
+            else:
+                for name in skies:
+                    (candidates if stage == "candidates" else tracks)(name, given)
+    if given.until == "judges":
+        ship(given)
+
+
+if __name__ == "__main__":
+    main()
