@@ -57,7 +57,7 @@ def voxel_events(blocks: Iterable[np.ndarray], threshold: float) -> pd.DataFrame
         scores.append(block[found])
         first += len(block)
     if not sum(map(len, scores)):
-        return pd.DataFrame(columns=_COLUMNS)
+        return pd.DataFrame(columns=_COLUMNS, dtype=float)
     place, score = np.concatenate(places), np.concatenate(scores)
     table = pd.DataFrame(place * [STEP, 1, 1], columns=["t", "y", "x"])
     table["score"], table["event"] = score, _by_peak(place / LINK, score.astype(float))
