@@ -74,7 +74,7 @@ def trained(cuts: list[Cut], how: str, share: float, given: argparse.Namespace) 
     labels = np.concatenate([is_meteor[own] for (_, is_meteor), own in zip(cuts, kept, strict=True)])
     small = pipeline.build_cnn(frames=24, dropout=0.1, seed=given.seed)
     bells.start_at_bells(small, given.seed)
-    # as many steps for each share
+    # as many steps for each share, but for the smallest, which would repeat its examples more than 40 times
     pipeline.fit(small, np.concatenate(chunks), labels, given.seed, min(round(EPOCHS / share), 40))
     return bells.fold_bells(small, pipeline.build_cnn()), len(labels)
 

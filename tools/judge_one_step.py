@@ -196,6 +196,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     table, features, _ = training.tracks(name, given)
     second = training.judges(training.pair_of(name), given, "second")
     table = table.assign(score=second.probability(features.to_numpy()))
+    blind = second.probability(finding.without_yaw(features).to_numpy())
     events, _, _ = training.candidates(name, given)
     meteors, n = own.truth.meteors, len(own.frames)
     kept = table[table.score >= finding.THRESHOLD]
@@ -206,6 +207,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "meteors": len(meteors),
         "meteors_of_snr_5": int((meteors.snr >= BRIGHT).sum()),
         **result(matching, meteors),
+        "without_yaw": result(pipeline.match_events(table[blind >= finding.THRESHOLD], meteors, n), meteors),
         "price": [
             {"threshold": t} | result(pipeline.match_events(table[table.score >= t], meteors, n), meteors)
             for t in JUDGE_THRESHOLDS
@@ -214,6 +216,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
         "motion": motion(own, kept, matching),
+        "ground_sigmas": ground_sigmas(own),
     }
 
 
@@ -276,9 +279,7 @@ def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matchin
         bound_speed, bound_direction, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
         speed, azimuth = pipeline.remove_drift(track.light.vy, track.light.vx, own.sky.yaw_deg)
         true_speed = true.speed_km_s * np.sin(np.radians(true.zenith_deg))
-        own_y, own_x = (true.speed_px * wave(np.radians(true.direction_deg)) for wave in (np.sin, np.cos))
-        yaw = np.radians(own.sky.yaw_deg)
-        off = np.hypot(own_y - GROUND_DRIFT_PX * np.sin(yaw), own_x - GROUND_DRIFT_PX * np.cos(yaw))
+        row_speed, row_azimuth = pipeline.remove_drift(row.vy, row.vx, own.sky.yaw_deg)
         turned = (track.light.direction_deg - true.direction_deg + 180) % 360 - 180
         rows.append(
             {
@@ -291,11 +292,28 @@ def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matchin
                 "speed_error_px": float(track.light.speed_px - true.speed_px),
                 "direction_error_deg": float(turned),
                 "speed_bound_px": float(bound_speed),
-                "ground_sigmas": float(off / bound_speed),
+                "row_km_s": float(row_speed),
+                "row_azimuth_error_deg": float((row_azimuth - true.azimuth_deg + 180) % 360 - 180),
                 "direction_bound_deg": float(bound_direction),
             }
         )
     return rows
+
+
+def ground_sigmas(own: minieuso.Session) -> list[float]:
+    """How far the true motion of each bright meteor is from the ground's drift, in units of the Cramér–Rao bound of its light."""
+    yaw, found = np.radians(own.sky.yaw_deg), []
+    for true in own.truth.meteors[own.truth.meteors.snr >= BRIGHT].itertuples():
+        track = pipeline.fit_track(own.frames, true.t_peak + 0.5, true.y, true.x)
+        middle = int(np.clip(true.t_peak, 32, len(own.frames) - 33))
+        level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
+        bound, _, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
+        angle = np.radians(true.direction_deg)
+        off = true.speed_px * np.array([np.sin(angle), np.cos(angle)]) - GROUND_DRIFT_PX * np.array(
+            [np.sin(yaw), np.cos(yaw)]
+        )
+        found.append(round(float(np.hypot(*off) / bound), 2))
+    return found
 
 
 def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -332,13 +350,13 @@ def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def catalogue_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]:
     """All sessions together."""
 
     def total(parts: list[dict[str, Any]]) -> dict[str, Any]:
         n = {key: sum(part[key] for part in parts) for key in ("n_rows", "found", "found_of_snr_5", "false")}
         bright, meteors = (sum(row[key] for row in rows) for key in ("meteors_of_snr_5", "meteors"))
-        hours = len(rows) * 20_000 * FRAME_S / 3600
+        hours = len(rows) * frames * FRAME_S / 3600
         return n | {
             "recall": round(n["found"] / meteors, 4),
             "recall_bright": round(n["found_of_snr_5"] / bright, 4),
@@ -351,7 +369,8 @@ def catalogue_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
     stages = list(rows[0]["stages"])
     motions = pd.DataFrame([one for row in rows for one in row["motion"]])
-    bright = motions[motions.snr >= BRIGHT]
+    near_ground = np.concatenate([row["ground_sigmas"] for row in rows])
+    long = motions[motions.n_pixels >= 5]
     kinds = {
         s: pd.DataFrame([row["kinds"][s] for row in rows]).fillna(0).sum().astype(int).sort_values(ascending=False)
         for s in stages
@@ -359,6 +378,7 @@ def catalogue_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     bins = range(len(rows[0]["calibration"]))
     return {
         "all": total(rows),
+        "without_yaw": total([row["without_yaw"] for row in rows]),
         "price": [{"threshold": t} | total([row["price"][k] for row in rows]) for k, t in enumerate(JUDGE_THRESHOLDS)],
         "stages": {stage: total([row["stages"][stage] for row in rows]) for stage in stages},
         "kinds": {stage: counts.to_dict() for stage, counts in kinds.items()},
@@ -369,8 +389,41 @@ def catalogue_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         ],
         "kinematics": kinematics(motions),
         # those whose true motion lies so near the ground's that a static flash cannot be told from them by it
-        "near_ground": {"within_3_sigma": int((bright.ground_sigmas < 3).sum()), "of": len(bright)},
+        "near_ground": {"within_3_sigma": int((near_ground < 3).sum()), "of": len(near_ground)},
+        # tracks of 5 pixels or more as the rows have them, without the response of the pixels
+        "as_catalogued": {
+            "n": len(long),
+            "speed_error_percent_median": round(float(100 * (long.row_km_s / long.true_km_s - 1).abs().median()), 2),
+            "direction_error_deg_median": round(float(long.row_azimuth_error_deg.abs().median()), 2),
+        },
     }
+
+
+def second_world(given: argparse.Namespace) -> dict[str, Any]:
+    """The shipped finder on eight skies that no setting was chosen on: the second world, looked at once."""
+    rows = []
+    for own in minieuso.sessions(given.seed, given.frames, world="second"):
+        meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
+        row["meteors_of_snr_5"] = int((meteors.snr >= BRIGHT).sum())
+        for key, yaw in (("with_yaw", own.sky.yaw_deg), ("without_yaw", None)):
+            found = pipeline.find_meteors(own.frames, yaw_deg=yaw)
+            row[key] = result(pipeline.match_events(found, meteors, len(own.frames)), meteors)
+        rows.append(row)
+        print("second world", row, flush=True)
+    sums = {}
+    for key in ("with_yaw", "without_yaw"):
+        n = {part: sum(row[key][part] for row in rows) for part in ("n_rows", "found", "found_of_snr_5", "false")}
+        bright, meteors = (sum(row[part] for row in rows) for part in ("meteors_of_snr_5", "meteors"))
+        sums[key] = n | {
+            "recall_bright": round(n["found_of_snr_5"] / bright, 4),
+            "recall_bright_interval": [round(k, 4) for k in exact_interval(n["found_of_snr_5"], bright)],
+            "recall": round(n["found"] / meteors, 4),
+            "precision": round(n["found"] / n["n_rows"], 4),
+            "precision_interval": [round(k, 4) for k in exact_interval(n["found"], n["n_rows"])],
+            "rows_per_meteor": round((n["n_rows"] - n["false"]) / n["found"], 4),
+            "false_per_hour": round(n["false"] / (len(rows) * given.frames * FRAME_S / 3600), 1),
+        }
+    return {"looks": 1, **sums, "sessions": rows}
 
 
 def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
@@ -381,6 +434,14 @@ def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
         "frames_per_session": given.frames,
         "pairs": {str(first): list(pair) for first, pair in training.PAIRS.items()},
         "shipped_not_trained_on": list(training.PAIRS[11]),
+        "rounds": training.ROUNDS,
+        "judges": training.HOW,
+        "extra_skies": [training.EXTRAS, training.EXTRA_METEORS],
+        "settings_chosen_on": "these sessions, as they judge each other",
+        "matching": {
+            "one_step.json": "boxes, many to one",
+            "catalogue.json": "one to one, within 3 pixels and 8 frames",
+        },
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
         "seconds": round(time.process_time() - began, 1),
     }
@@ -393,14 +454,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sessions", type=int, nargs="+", default=list(minieuso.SESSION_METEORS))
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--part", choices=("networks", "catalogue", "both"), default="both")
+    parser.add_argument("--part", choices=("networks", "catalogue", "second-world", "all"), default="all")
     parser.add_argument("--out", type=Path, default=Path("meteortut/weights"))
     given = parser.parse_args(arguments)
     for part, judge, summarise, name in (
         ("networks", judge_networks, lambda rows: network_summary(rows, given), "one_step.json"),
-        ("catalogue", judge_catalogue, catalogue_summary, "catalogue.json"),
+        ("catalogue", judge_catalogue, lambda rows: catalogue_summary(rows, given.frames), "catalogue.json"),
     ):
-        if given.part not in (part, "both"):
+        if given.part not in (part, "all"):
             continue
         began, rows = time.process_time(), []
         for session in given.sessions:
@@ -410,10 +471,15 @@ def main(arguments: list[str] | None = None) -> None:
         if part == "catalogue":
             content |= {"threshold": finding.THRESHOLD, "worth_a_fit": finding.WORTH_A_FIT, "floor": finding.FLOOR}
             for row in rows:
-                del row["motion"]
-        path = given.out / f"{name}.part"
-        path.write_text(json.dumps(content, indent=1) + "\n")
-        path.replace(given.out / name)
+                del row["motion"], row["ground_sigmas"]
+        write(given.out / name, content)
+    if given.part in ("second-world", "all"):
+        path = given.out / "catalogue.json"
+        write(path, json.loads(path.read_text()) | {"second_world": second_world(given)})
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    training.write(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +77,7 @@ def first_examples(name: int, given: argparse.Namespace) -> tuple[np.ndarray, np
         centres = np.concatenate([np.repeat(meteors, PER_METEOR, axis=0), confusers(own, rng)])
         labels = pipeline.label_steps(own.truth.voxels, own.frames.shape)
         features, labels = pipeline.one_step_examples(own.frames, labels, centres, ANYWHERE, rng)
-        part = path.with_name(f"steps_{name}.{os.getpid()}.part.npz")  # processes may draw at the same time
-        np.savez(part, features=features, labels=labels)
-        part.replace(path)
+        write(path, lambda part: np.savez(part, features=features, labels=labels))
     with np.load(path) as kept:
         return kept["features"], kept["labels"]
 
@@ -118,7 +117,7 @@ def train(pair: int, given: argparse.Namespace) -> Any:
         print(
             pair, turn, len(features), [round(value, 5) for value in losses], f"{time.process_time():.0f} s", flush=True
         )
-    save_weights(model, path)
+    write(path, lambda part: save_weights(model, part))
     return load_weights(model, path)  # judged as kept, rounded to 16 bits
 
 
@@ -170,9 +169,13 @@ def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
             name + EXTRA * k for name in minieuso.SESSION_METEORS if name not in PAIRS[pair] for k in range(1 + EXTRAS)
         ]
         _, features, is_meteor = zip(
-            *((candidates if which == "first" else tracks)(n, given) for n in others), strict=True
+            *((candidates if which == "first" else tracks)(name, given) for name in others), strict=True
         )
-        save_judge(fit_judge(np.concatenate(features), np.concatenate(is_meteor), given.seed, *HOW[which]), path)
+        table, labels = pd.concat(features), np.concatenate(is_meteor)
+        if which == "second":  # half of what it learns, it learns without knowing where the ground drifts
+            table = pd.concat([table, finding.without_yaw(table)])
+            labels = np.tile(labels, 2)
+        write(path, lambda part: save_judge(fit_judge(table, labels, given.seed, *HOW[which]), part))
     return load_judge(path, n_features)
 
 
@@ -181,19 +184,24 @@ def pair_of(name: int) -> int:
 
 
 def keep(table: pd.DataFrame, path: Path) -> None:
-    """Write a table by another name until it is complete."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    table.to_csv(part, index=False)
-    part.replace(path)
+    write(path, lambda part: table.to_csv(part, index=False))
+
+
+def write(path: Path, save: Callable[[Path], Any]) -> None:
+    """Write a file by another name until it is complete; processes may write at the same time."""
+    part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        save(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def ship(given: argparse.Namespace) -> None:
     """Copy the weights of a pair into the package."""
     for kind, name in SHIPPED.items():
         content = (given.work / f"{kind}_{given.ship}.safetensors").read_bytes()
-        part = given.out / f"{name}.{os.getpid()}.part"
-        part.write_bytes(content)
-        part.replace(given.out / name)
+        write(given.out / name, lambda part, content=content: part.write_bytes(content))
 
 
 def main(arguments: list[str] | None = None) -> None:

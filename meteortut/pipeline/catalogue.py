@@ -89,7 +89,7 @@ def build_catalogue(
     flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
     if yaw_deg is not None and not np.isfinite(yaw_deg):
         raise ValueError(f"yaw_deg is {yaw_deg}; expected degrees, or None if it is not known.")
-    _check_events(events, frames.shape)
+    check_events(events, frames.shape)
     _check_finite(frames)
     rows = []
     for event, (t, y, x), score in _candidates(frames, events, gap):
@@ -101,7 +101,8 @@ def build_catalogue(
     return table.sort_values(["t_peak", "y", "x"], ignore_index=True)
 
 
-def _check_events(events: pd.DataFrame, shape: tuple[int, ...]) -> None:
+def check_events(events: pd.DataFrame, shape: tuple[int, ...]) -> None:
+    """Refuse events that lack t, y or x, or lie, with or without their box, outside a stream of that shape."""
     missing = [name for name in ("t", "y", "x") if name not in events]
     if missing:
         raise ValueError(f"events lacks the columns {missing}; expected t, y and x.")

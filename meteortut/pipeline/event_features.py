@@ -1,4 +1,4 @@
-"""What an event looks like in the frames about it, in numbers that a random forest can judge it by."""
+"""What an event looks like in the frames about it, in numbers that a judge can weigh."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from meteortut.chunking.grid import give_back
 from meteortut.focal import GROUND_DRIFT_PX, to_focal
+from meteortut.pipeline.catalogue import check_events
 from meteortut.pipeline.frames import check_frames
 
 #: Frames before and after an event, and pixels to either side, that are looked at (chosen).
@@ -51,29 +53,35 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0, yaw_deg:
         the noise of neighbouring frames alone), ``n_hit`` (pixels that reach 4), ``n_lit`` (voxels above 2.5),
         ``total`` (root of the sum of squares), and the moments of the lit ones: ``duration`` (frames), ``skewness``,
         ``kurtosis``, ``speed`` (focal pixels per frame), ``off_ground`` (how far from the ground's drift, the same
-        unit), ``width`` and ``length`` (across and with the motion, focal pixels). ``ring``, ``ring_mean``,
-        ``ring_share``: light 4 to 5 pixels away (highest and mean in a frame, share of lit voxels about the peak).
-        ``before``, ``after``, ``steady``: light 11 to 23 frames away, and the fifth highest frame. ``steps_up``
-        (largest step of the light curve, over its peak), ``above_half`` and ``pixel_above_half`` (frames above half
-        the peak, of 5 × 5 pixels and of the brightest), ``pixel_share``, ``instant_share`` (of the brightest pixel,
-        in all and at its peak), ``second_pixel`` (second brightest over brightest). Of the background: ``unrest``,
-        ``own_unrest`` (deviation of the dark frames over the noise, largest of 3 × 3 pixels, and in the middle),
-        ``level`` (logarithm of counts per GTU), ``slope``, ``curvature`` (over the noise).
+        unit), ``width`` and ``length`` (root mean square distance from the moving and from the resting middle, focal
+        pixels; all −1 if nothing is lit; 0.3 is added to the square of the duration, as a light of one frame has no
+        speed). ``ring``, ``ring_mean``, ``ring_share``: light 4 to 5 pixels away (highest and mean in a frame, share
+        of lit voxels about the peak). ``before``, ``after``, ``steady``: light 11 to 23 frames away, and the fifth
+        highest frame. ``steps_up`` (largest step of the light curve, over its peak), ``above_half`` and
+        ``pixel_above_half`` (frames above half the peak, of 5 × 5 pixels and of the brightest), ``pixel_share``,
+        ``instant_share`` (of the brightest pixel, in all and at its peak), ``second_pixel`` (second brightest over
+        brightest). Of the background: ``unrest``, ``own_unrest`` (deviation of the dark frames over the noise,
+        largest of 3 × 3 pixels, and in the middle), ``level`` (logarithm of counts per GTU), ``slope``, ``curvature``
+        (over the noise).
 
     Raises
     ------
     ValueError
-        If frames are not a stream of 65 or more, or events lack columns.
+        If frames are not a stream of 65 or more, or hold NaN or infinite values about an event; if events lack columns or lie
+        outside.
     """
     check_frames(frames, 2 * FRAMES + 1)
     needed = [*"t y x score sum_score n_voxels t_first t_last y_first y_last x_first x_last".split()]
     missing = [name for name in needed if name not in events]
     if missing:
         raise ValueError(f"events lacks the columns {missing}; expected those of voxel_events.")
+    check_events(events[["t", "y", "x"]], frames.shape)
     yaw = None if yaw_deg is None else np.radians(yaw_deg)
-    rows = [
-        _measure(frames, t, y, x, gap, yaw) for t, y, x in events[["t", "y", "x"]].itertuples(index=False, name=None)
-    ]
+    rows = []
+    for k, (t, y, x) in enumerate(events[["t", "y", "x"]].itertuples(index=False, name=None)):
+        rows.append(_measure(frames, t, y, x, gap, yaw))
+        if k % 256 == 255:
+            give_back(frames)
     own = pd.DataFrame(rows, index=events.index, columns=[name for name in FEATURES if name not in _OWN], dtype=float)
     own = own.assign(**{name: events[name] for name in ("score", "sum_score", "n_voxels")})
     for name, axis, longer in (("n_steps", "t", 4), ("n_rows", "y", 1), ("n_columns", "x", 1)):
@@ -142,6 +150,8 @@ def _cut(frames: Any, t: float, y: int, x: int) -> tuple[np.ndarray, np.ndarray,
         middle - FRAMES : middle + FRAMES + 1, max(rows[0], 0) : rows[-1] + 1, max(columns[0], 0) : columns[-1] + 1
     ]
     cube[:, inside] = np.asarray(part, float).reshape(len(cube), -1)
+    if not np.isfinite(cube).all():
+        raise ValueError(f"frames {middle - FRAMES} to {middle + FRAMES} hold NaN or infinite values; cut them out.")
     return cube, inside, np.arange(middle - FRAMES, middle + FRAMES + 1) + 0.5 - t, rows, columns
 
 

@@ -24,7 +24,10 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions of training: hardly a meteor is lost there, and a fit takes a tenth of a second).
 FLOOR, WORTH_A_FIT = -2.5, 0.01
-#: What a fitted track adds to the features of its event.
+#: What a fitted track adds to the features of its event: columns of the catalogue; frames from first to last lit;
+#: whether the fit is to be trusted; the first judge's probability; speed over its error (at least 0.001 pixels per
+#: frame, chosen); how far the motion is from the ground's drift, in standard deviations (at least 0.002 pixels per
+#: frame, chosen), in pixels per frame, and over its FWHM in pixels; errors of the place.
 TRACK_FEATURES = (
     *"snr track_snr n_pixels speed_px speed_err_px fwhm size_px chi2 lit trusted first_probability".split(),
     *"above_rest ground_sigmas ground_px ground_length err_y err_x".split(),
@@ -54,7 +57,11 @@ class Finder:
 
 @cache
 def shipped_finder() -> Finder:
-    """The finder shipped with the package; it has never seen sessions 11 and 12 of the first world."""
+    """The finder shipped with the package.
+
+    Network and judges have not been trained on sessions 11 and 12 of the first world. The events that the judges learnt
+    from were found by networks of which some had.
+    """
     network = load_weights(build_one_step(), WEIGHTS / "one_step.safetensors")
     first = load_judge(WEIGHTS / "one_step_first_judge.safetensors", len(FEATURES))
     second = load_judge(WEIGHTS / "one_step_second_judge.safetensors", len(FEATURES) + len(TRACK_FEATURES))
@@ -76,7 +83,7 @@ def find_meteors(
     Parameters
     ----------
     frames : ndarray, memmap or Zarr array of shape (n_frames, height, width), float, counts per GTU
-        Axes (time, y, x); at least 65 frames, height and width even.
+        Axes (time, y, x); at least 65 frames, height and width even. Read in blocks; only events grow with the stream.
     gap : float
         Gap between tubes of 8 pixels, pixels; 0 for other cameras.
     yaw_deg : float, optional
@@ -97,6 +104,10 @@ def find_meteors(
         As :func:`apply_one_step`: another shape, integers, NaN or infinite values, a file cut short.
     """
     check_frames(frames, 65)
+    if not (np.isfinite(gap) and gap >= 0 and (yaw_deg is None or np.isfinite(yaw_deg))):
+        raise ValueError(
+            f"gap is {gap}, yaw_deg {yaw_deg}; expected pixels, 0 or more, and degrees, or None where not known."
+        )
     finder = shipped_finder() if finder is None else finder
     events = voxel_events(apply_one_step(frames, finder.network), FLOOR)
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)
@@ -162,19 +173,27 @@ def judged_tracks(
     return table, pd.concat([own, kept.assign(**track)], axis=1)[[*FEATURES, *TRACK_FEATURES]].astype(float)
 
 
+GROUND_FEATURES = ("ground_sigmas", "ground_px", "ground_length")
+
+
+def without_yaw(features: pd.DataFrame) -> pd.DataFrame:
+    """The same features as they are when the direction of the ground's drift is not known."""
+    return features.assign(**dict.fromkeys(GROUND_FEATURES, np.nan))
+
+
 def _off_ground(table: pd.DataFrame, yaw_deg: float | None) -> dict[str, np.ndarray]:
     """How far a motion is from the ground's drift: in standard deviations, focal pixels per frame, and over the light's duration.
 
     NaN, which a judge takes for the usual value, when the drift's direction is not known.
     """
-    names = ("ground_sigmas", "ground_px", "ground_length")
     if yaw_deg is None:
-        return dict.fromkeys(names, np.full(len(table), np.nan))
+        return dict.fromkeys(GROUND_FEATURES, np.full(len(table), np.nan))
     vy, vx, yaw = table.vy.to_numpy(), table.vx.to_numpy(), np.radians(yaw_deg)
     dy, dx = vy - GROUND_DRIFT_PX * np.sin(yaw), vx - GROUND_DRIFT_PX * np.cos(yaw)
     speed = np.maximum(np.hypot(vy, vx), 1e-6)
     along, across = (dy * vy + dx * vx) / speed, (dx * vy - dy * vx) / speed
     errors = (table.speed_err_px, np.radians(table.direction_err_deg) * speed)
     sigmas = np.hypot(*(part / np.maximum(error, 2e-3) for part, error in zip((along, across), errors, strict=True)))
+    sigmas = np.where(np.isfinite(errors[0]), sigmas, np.nan)
     off = np.hypot(dy, dx)
-    return dict(zip(names, (sigmas, off, off * table.fwhm), strict=True))
+    return dict(zip(GROUND_FEATURES, (sigmas, off, off * table.fwhm), strict=True))

@@ -13,6 +13,8 @@ from meteortut.focal import FRAME_S, to_focal
 #: An event may be a meteor's within so many focal pixels of its track, and within so many frames of those in which it is lit; peak
 #: SNR from which a meteor is bright (all chosen).
 NEAR_PX, NEAR_FRAMES, BRIGHT_SNR = 3.0, 8.0, 5.0
+#: Columns that a table of meteors must have.
+TRUTH = ("t_first", "t_peak", "t_last", "y", "x", "speed_px", "direction_deg", "snr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +85,7 @@ def match_events(
     """
     time = "t" if "t" in found else "t_peak"
     _check(found, (time, "y", "x"), "found")
-    _check(meteors, ("t_first", "t_peak", "t_last", "y", "x", "speed_px", "direction_deg", "snr"), "meteors")
+    _check(meteors, TRUTH, "meteors")
     if n_frames < 1:
         raise ValueError(f"n_frames is {n_frames}; expected at least 1.")
     distance = _distances(found, time, meteors, gap)
@@ -166,7 +168,14 @@ def near(found: pd.DataFrame, meteors: pd.DataFrame, gap: float = 1.0) -> np.nda
     Returns
     -------
     ndarray of bool of shape (n_found, n_meteors)
+
+    Raises
+    ------
+    ValueError
+        As :func:`match_events`.
     """
+    _check(found, ("t" if "t" in found else "t_peak", "y", "x"), "found")
+    _check(meteors, TRUTH, "meteors")
     return _distances(found, "t" if "t" in found else "t_peak", meteors, gap) <= NEAR_PX
 
 
