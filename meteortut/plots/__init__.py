@@ -12,6 +12,14 @@ from meteortut.plots.minieuso import (
     things_in_the_sky,
 )
 from meteortut.plots.mmia import busy_span_ms, cluster_members, sprite_pictures, three_bands
+from meteortut.plots.pipeline import (
+    alarm_curves,
+    film_rows,
+    kinds_before_after,
+    motion_errors,
+    reliability,
+    small_pictures,
+)
 from meteortut.plots.previewer import flag_curves, intervals, label_curves, t_tables
 from meteortut.plots.scmos import contact_sheet, frame_gallery, night, trail_evidence
 from meteortut.plots.style import BLUE, GREEN, GREY, NIGHT, ORANGE, SKY, confusion, lines
@@ -31,6 +39,7 @@ __all__ = [
     "NIGHT",
     "ORANGE",
     "SKY",
+    "alarm_curves",
     "busy_span_ms",
     "chunk_plan",
     "chunk_sizes",
@@ -40,6 +49,7 @@ __all__ = [
     "coverage",
     "feature_map",
     "field_swap",
+    "film_rows",
     "film_strip",
     "flag_curves",
     "frame_gallery",
@@ -48,17 +58,21 @@ __all__ = [
     "intervals",
     "joint_errors",
     "kinds_around_map",
+    "kinds_before_after",
     "label_curves",
     "latent_maps",
     "lines",
+    "motion_errors",
     "night",
     "records",
+    "reliability",
     "roc_curves",
     "scaled_chunk",
     "seasonal_rate",
     "sharpness_views",
     "sighting",
     "sky_gallery",
+    "small_pictures",
     "space_time",
     "speed_curves",
     "sprite_pictures",
