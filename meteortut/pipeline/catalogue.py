@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from meteortut.chunking.grid import give_back
 from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal, to_focal
@@ -92,9 +93,10 @@ def build_catalogue(
     check_events(events, frames.shape)
     _check_finite(frames)
     rows = []
-    for event, (t, y, x), score in _candidates(frames, events, gap):
-        track = fit_track(frames, t, y, x, gap, flat, noise)
-        rows.append(_row(track, (t, y, x), frames.shape, yaw_deg) | {"score": score, "event": event})
+    with threadpool_limits(1, "blas"):  # for matrices as small as a fit's a second thread only waits
+        for event, (t, y, x), score in _candidates(frames, events, gap):
+            track = fit_track(frames, t, y, x, gap, flat, noise)
+            rows.append(_row(track, (t, y, x), frames.shape, yaw_deg) | {"score": score, "event": event})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
     table = table[_first_of_each(table, gap)]
