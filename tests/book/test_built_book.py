@@ -106,6 +106,24 @@ def test_chapter_six_ran_on_the_real_archive(html):
     assert recorded["lightning7_accuracy"] > recorded["lightning7_dtw_accuracy"]
 
 
+def test_chapter_two_says_what_was_measured(html):
+    recorded = json.loads((ROOT / "_build/reports/results.json").read_text(encoding="utf-8"))["02_pipeline"]
+    committed = {
+        name: json.loads((ROOT / "meteortut/weights" / f"{name}.json").read_text(encoding="utf-8"))["summary"]
+        for name in ("minieuso", "one_step", "catalogue")
+    }
+    assert recorded["parameters"] == 125_465
+    assert recorded["meteors_lost"] == committed["minieuso"]["meteors"]["lost"]
+    assert recorded["one_step_meteors_lost"] == committed["one_step"]["meteors"]["lost"]
+    assert recorded["catalogue_recall"] == committed["catalogue"]["all"]["recall_bright"]
+    assert recorded["rows_per_meteor"] <= 1.02
+    assert recorded["screen_peak_mib"] < 1024
+    assert recorded["shipped_auc"] == pytest.approx(recorded["committed_auc"], abs=1e-3)
+    if recorded["used_fallback"]:
+        pytest.skip("the last run had no real data")
+    assert recorded["real_ff_found"] >= 9 and recorded["iss_clip_found"]
+
+
 def test_every_chapter_of_the_repository_is_in_the_book_and_in_the_contents(html):
     toc = (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8")
     planned = (ROOT / "book" / "chapters.csv").read_text(encoding="utf-8")
