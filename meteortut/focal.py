@@ -29,6 +29,24 @@ GROUND_DRIFT_PX, METEOR_DRIFT_PX = GROUND_KM_S / GROUND_KM_PX * FRAME_S, METEOR_
 SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
 
 
+def off_ground(vy: ArrayLike, vx: ArrayLike, yaw_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """Take the drift of the ground from an apparent motion.
+
+    Parameters
+    ----------
+    vy, vx : array-like of one shape, focal pixels per frame
+    yaw_deg : float
+        Direction in which the ground drifts, atan2(dy, dx), degrees.
+
+    Returns
+    -------
+    vy, vx : ndarray of that shape, focal pixels per frame
+        0 for what rests on the ground.
+    """
+    yaw = np.radians(yaw_deg)
+    return np.asarray(vy) - GROUND_DRIFT_PX * np.sin(yaw), np.asarray(vx) - GROUND_DRIFT_PX * np.cos(yaw)
+
+
 def to_focal(pixel: ArrayLike, gap: float = 1.0) -> np.ndarray:
     """Turn array coordinates into positions on the focal surface, where tracks are straight.
 

@@ -12,7 +12,6 @@ meteor's peak well inside against those that cut it off, and how often a score m
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from dataclasses import replace
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from train_minieuso import session, write_json
 
 from meteortut import pipeline
 from meteortut.chunking import AMBIGUOUS, METEOR, NOTHING, ChunkGrid, label_chunks, scale_chunks
@@ -41,7 +41,7 @@ Cut = tuple[np.ndarray, np.ndarray]
 def sky(name: int, quiet: bool, given: argparse.Namespace) -> tuple[Any, Any]:
     """A session, or one of its kind without anything that flashes, drifts or shines through."""
     if not quiet:
-        own = next(minieuso.sessions(given.seed, given.frames, folder=given.work / "sessions", names=[name]))
+        own = session(name, given)
         return own.frames, own.truth
     none = dict.fromkeys("moon cloud_cover land cities lightning large_flashes static_flashes slow_points".split(), 0.0)
     quiet_sky = replace(minieuso.SKIES["first"][name], **none)
@@ -56,8 +56,8 @@ def cut(name: int, quiet: bool, given: argparse.Namespace) -> Cut:
     meteor = np.flatnonzero(label_chunks(dense, truth.voxels) == METEOR)
     nothing = label_chunks(grid, truth.voxels) == NOTHING
     parts = [
-        (dense, examples._some(meteor, N_METEOR, rng)),
-        (grid, examples._draw_by_brightness(examples.brightness(frames, grid), nothing, N_NOTHING, rng)),
+        (dense, examples.draw_some(meteor, N_METEOR, rng)),
+        (grid, examples.draw_by_brightness(examples.brightness(frames, grid), nothing, N_NOTHING, rng)),
     ]
     chunks = [np.asarray(part, np.float32) for which, index in parts for part in which.cut(frames, index)]
     return np.concatenate(chunks), np.arange(sum(map(len, chunks))) < len(parts[0][1])
@@ -172,9 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
         **folds(given),
         **experiments(given),
     }
-    path = given.out / "minieuso_why.json.part"
-    path.write_text(json.dumps(content | {"seconds": round(time.process_time(), 1)}, indent=1) + "\n")
-    path.replace(given.out / "minieuso_why.json")
+    write_json(given.out / "minieuso_why.json", content | {"seconds": round(time.process_time(), 1)})
 
 
 if __name__ == "__main__":

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import train_one_step as training
+from train_minieuso import session, write_json
 
 from meteortut import pipeline
 from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge_detections
-from meteortut.focal import FRAME_S, GROUND_DRIFT_PX, to_focal
+from meteortut.focal import FRAME_S, off_ground, to_focal
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
 from meteortut.pipeline.matching import near
@@ -106,7 +107,7 @@ def two_steps(own: minieuso.Session, grid: ChunkGrid, given: argparse.Namespace)
 
 def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
     """One step and two steps on one session."""
-    own = training.session(name, given)
+    own = session(name, given)
     model = training.train(training.pair_of(name), given)
     blocks = list(pipeline.apply_one_step(own.frames, model))
     grid = ChunkGrid(own.frames.shape)
@@ -192,7 +193,7 @@ def two_step_operations(grid: ChunkGrid | None = None) -> float:
 
 def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     """The catalogue of one session, as find_meteors makes it with judges that have not seen it."""
-    own = training.session(name, given)
+    own = session(name, given)
     table, features, _ = training.tracks(name, given)
     second = training.judges(training.pair_of(name), given, "second")
     table = table.assign(score=second.probability(features.to_numpy()))
@@ -302,16 +303,14 @@ def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matchin
 
 def ground_sigmas(own: minieuso.Session) -> list[float]:
     """How far the true motion of each bright meteor is from the ground's drift, in units of the Cramér–Rao bound of its light."""
-    yaw, found = np.radians(own.sky.yaw_deg), []
+    found = []
     for true in own.truth.meteors[own.truth.meteors.snr >= BRIGHT].itertuples():
         track = pipeline.fit_track(own.frames, true.t_peak + 0.5, true.y, true.x)
         middle = int(np.clip(true.t_peak, 32, len(own.frames) - 33))
         level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
         bound, _, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
         angle = np.radians(true.direction_deg)
-        off = true.speed_px * np.array([np.sin(angle), np.cos(angle)]) - GROUND_DRIFT_PX * np.array(
-            [np.sin(yaw), np.cos(yaw)]
-        )
+        off = off_ground(true.speed_px * np.sin(angle), true.speed_px * np.cos(angle), own.sky.yaw_deg)
         found.append(round(float(np.hypot(*off) / bound), 2))
     return found
 
@@ -350,22 +349,26 @@ def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def totals(parts: list[dict[str, Any]], rows: list[dict[str, Any]], frames: int) -> dict[str, Any]:
+    """Counts of all sessions (:func:`result`) and their rates; the rows say how many meteors there were."""
+    n = {key: sum(part[key] for part in parts) for key in ("n_rows", "found", "found_of_snr_5", "false")}
+    bright, meteors = (sum(row[key] for row in rows) for key in ("meteors_of_snr_5", "meteors"))
+    return n | {
+        "recall": round(n["found"] / meteors, 4),
+        "recall_bright": round(n["found_of_snr_5"] / bright, 4),
+        "recall_bright_interval": [round(k, 4) for k in exact_interval(n["found_of_snr_5"], bright)],
+        "precision": round(n["found"] / n["n_rows"], 4),
+        "precision_interval": [round(k, 4) for k in exact_interval(n["found"], n["n_rows"])],
+        "rows_per_meteor": round((n["n_rows"] - n["false"]) / n["found"], 4),
+        "false_per_hour": round(n["false"] / (len(rows) * frames * FRAME_S / 3600), 1),
+    }
+
+
 def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]:
     """All sessions together."""
 
     def total(parts: list[dict[str, Any]]) -> dict[str, Any]:
-        n = {key: sum(part[key] for part in parts) for key in ("n_rows", "found", "found_of_snr_5", "false")}
-        bright, meteors = (sum(row[key] for row in rows) for key in ("meteors_of_snr_5", "meteors"))
-        hours = len(rows) * frames * FRAME_S / 3600
-        return n | {
-            "recall": round(n["found"] / meteors, 4),
-            "recall_bright": round(n["found_of_snr_5"] / bright, 4),
-            "recall_bright_interval": [round(k, 4) for k in exact_interval(n["found_of_snr_5"], bright)],
-            "precision": round(n["found"] / n["n_rows"], 4),
-            "precision_interval": [round(k, 4) for k in exact_interval(n["found"], n["n_rows"])],
-            "rows_per_meteor": round((n["n_rows"] - n["false"]) / n["found"], 4),
-            "false_per_hour": round(n["false"] / hours, 1),
-        }
+        return totals(parts, rows, frames)
 
     stages = list(rows[0]["stages"])
     motions = pd.DataFrame([one for row in rows for one in row["motion"]])
@@ -410,19 +413,7 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
             row[key] = result(pipeline.match_events(found, meteors, len(own.frames)), meteors)
         rows.append(row)
         print("second world", row, flush=True)
-    sums = {}
-    for key in ("with_yaw", "without_yaw"):
-        n = {part: sum(row[key][part] for row in rows) for part in ("n_rows", "found", "found_of_snr_5", "false")}
-        bright, meteors = (sum(row[part] for row in rows) for part in ("meteors_of_snr_5", "meteors"))
-        sums[key] = n | {
-            "recall_bright": round(n["found_of_snr_5"] / bright, 4),
-            "recall_bright_interval": [round(k, 4) for k in exact_interval(n["found_of_snr_5"], bright)],
-            "recall": round(n["found"] / meteors, 4),
-            "precision": round(n["found"] / n["n_rows"], 4),
-            "precision_interval": [round(k, 4) for k in exact_interval(n["found"], n["n_rows"])],
-            "rows_per_meteor": round((n["n_rows"] - n["false"]) / n["found"], 4),
-            "false_per_hour": round(n["false"] / (len(rows) * given.frames * FRAME_S / 3600), 1),
-        }
+    sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("with_yaw", "without_yaw")}
     return {"looks": 1, **sums, "sessions": rows}
 
 
@@ -464,22 +455,18 @@ def main(arguments: list[str] | None = None) -> None:
         if given.part not in (part, "all"):
             continue
         began, rows = time.process_time(), []
-        for session in given.sessions:
-            rows.append(judge(session, given))
-            print(part, session, f"{time.process_time() - began:.0f} s", flush=True)
+        for name_of in given.sessions:
+            rows.append(judge(name_of, given))
+            print(part, name_of, f"{time.process_time() - began:.0f} s", flush=True)
         content = provenance(given, began) | {"summary": summarise(rows), "sessions": rows}
         if part == "catalogue":
             content |= {"threshold": finding.THRESHOLD, "worth_a_fit": finding.WORTH_A_FIT, "floor": finding.FLOOR}
             for row in rows:
                 del row["motion"], row["ground_sigmas"]
-        write(given.out / name, content)
+        write_json(given.out / name, content)
     if given.part in ("second-world", "all"):
         path = given.out / "catalogue.json"
-        write(path, json.loads(path.read_text()) | {"second_world": second_world(given)})
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    training.write(path, lambda part: part.write_text(json.dumps(content, indent=1) + "\n"))
+        write_json(path, json.loads(path.read_text()) | {"second_world": second_world(given)})
 
 
 if __name__ == "__main__":

@@ -14,17 +14,16 @@ worked on by several processes, one stage after the other (``--until``). Writes 
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from train_minieuso import session, write
 
 from meteortut import pipeline
-from meteortut.pipeline import finding
+from meteortut.pipeline import finding, voxels
 from meteortut.pipeline.event_features import FEATURES, event_features
 from meteortut.pipeline.judge import Judge, fit_judge, load_judge, save_judge
 from meteortut.pipeline.matching import near
@@ -43,18 +42,13 @@ HARD = -2.0
 EXTRAS, EXTRA_METEORS, EXTRA = 2, 250, 100
 #: Weight decay and epochs of the judges (chosen on the eight sessions as they judge each other).
 HOW = {"first": (1.0, 40), "second": (0.1, 30)}
-#: Columns of an event, and what is shipped: name in the folder, name in the package.
-EVENT_COLUMNS = [*"t_first t_last y_first y_last x_first x_last t y x n_voxels score sum_score".split()]
+#: What is shipped: name in the folder, name in the package.
 STAGES = ("networks", "candidates", "tracks", "judges")
 SHIPPED = {
     "one_step": "one_step.safetensors",
     "first_judge": "one_step_first_judge.safetensors",
     "second_judge": "one_step_second_judge.safetensors",
 }
-
-
-def session(name: int, given: argparse.Namespace) -> minieuso.Session:
-    return next(minieuso.sessions(given.seed, given.frames, folder=given.work / "sessions", names=[name]))
 
 
 def confusers(own: minieuso.Session, rng: np.random.Generator) -> np.ndarray:
@@ -141,7 +135,7 @@ def candidates(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.D
         on_meteor = near(events, truth.meteors).any(axis=1)
         keep(pd.concat([events, features, pd.Series(on_meteor, name="on_meteor")], axis=1), path)
     table = pd.read_csv(path)
-    return table[EVENT_COLUMNS], table[list(FEATURES)], table.on_meteor.to_numpy(bool)
+    return table[voxels.COLUMNS], table[list(FEATURES)], table.on_meteor.to_numpy(bool)
 
 
 def tracks(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
@@ -185,16 +179,6 @@ def pair_of(name: int) -> int:
 
 def keep(table: pd.DataFrame, path: Path) -> None:
     write(path, lambda part: table.to_csv(part, index=False))
-
-
-def write(path: Path, save: Callable[[Path], Any]) -> None:
-    """Write a file by another name until it is complete; processes may write at the same time."""
-    part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        save(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def ship(given: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from meteortut.chunking.grid import give_back
-from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal, to_focal
+from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal, off_ground, to_focal
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.frames import check_frames
 from meteortut.pipeline.kinematics import fit_track, leaves
@@ -201,7 +201,7 @@ def _row(
         "x_err": x_err,
         "vy": light.vy,
         "vx": light.vx,
-        "fwhm": _fwhm(track),
+        "fwhm": light.fwhm,
         "size_px": light.size,
         "chi2": track.chi2,
         "flag": _flag(track, yaw_deg) if trusted else "failed",
@@ -219,24 +219,19 @@ def _place_errors(track: Track) -> tuple[float, float]:
     return y_err, x_err
 
 
-def _fwhm(track: Track) -> float:
-    return float(np.sqrt(2 * np.log(2)) * (track.light.rise + track.light.fall))
-
-
 def _flag(track: Track, yaw_deg: float | None) -> str:
     """What speaks against a meteor, as :func:`build_catalogue` explains it."""
     light = track.light
     if track.track_snr < LEAST_SNR:
         return "faint"
-    if _fwhm(track) < SHORTEST_FWHM or light.size > WIDEST_PX:
+    if light.fwhm < SHORTEST_FWHM or light.size > WIDEST_PX:
         return "flash"
     if light.speed_px < SLOW_PX:
         return "static"
     if yaw_deg is None:
         away = abs(light.speed_px - GROUND_DRIFT_PX)
     else:
-        yaw = np.radians(yaw_deg)
-        away = np.hypot(light.vy - GROUND_DRIFT_PX * np.sin(yaw), light.vx - GROUND_DRIFT_PX * np.cos(yaw))
+        away = np.hypot(*off_ground(light.vy, light.vx, yaw_deg))
     return "ground" if away < SLOW_PX else "none"
 
 

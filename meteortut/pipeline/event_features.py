@@ -29,7 +29,7 @@ FEATURES = (
 )
 
 
-def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0, yaw_deg: float | None = None) -> pd.DataFrame:
+def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0) -> pd.DataFrame:
     """Measure each event.
 
     Parameters
@@ -40,8 +40,6 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0, yaw_deg:
         As :func:`voxel_events` gives them.
     gap : float
         Gap between tubes of 8 pixels, pixels.
-    yaw_deg : float, optional
-        Direction in which the ground drifts over the focal surface, degrees. Without it its speed alone is known.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0, yaw_deg:
         of their pixel about a parabola through the frames before and after: ``peak`` and ``raw_peak`` (highest; raw:
         the noise of neighbouring frames alone), ``n_hit`` (pixels that reach 4), ``n_lit`` (voxels above 2.5),
         ``total`` (root of the sum of squares), and the moments of the lit ones: ``duration`` (frames), ``skewness``,
-        ``kurtosis``, ``speed`` (focal pixels per frame), ``off_ground`` (how far from the ground's drift, the same
+        ``kurtosis``, ``speed`` (focal pixels per frame), ``off_ground`` (how far from the speed of the ground's drift, the same
         unit), ``width`` and ``length`` (root mean square distance from the moving and from the resting middle, focal
         pixels; all −1 if nothing is lit; 0.3 is added to the square of the duration, as a light of one frame has no
         speed). ``ring``, ``ring_mean``, ``ring_share``: light 4 to 5 pixels away (highest and mean in a frame, share
@@ -76,10 +74,9 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0, yaw_deg:
     if missing:
         raise ValueError(f"events lacks the columns {missing}; expected those of voxel_events.")
     check_events(events[["t", "y", "x"]], frames.shape)
-    yaw = None if yaw_deg is None else np.radians(yaw_deg)
     rows = []
     for k, (t, y, x) in enumerate(events[["t", "y", "x"]].itertuples(index=False, name=None)):
-        rows.append(_measure(frames, t, y, x, gap, yaw))
+        rows.append(_measure(frames, t, y, x, gap))
         if k % 256 == 255:
             give_back(frames)
     own = pd.DataFrame(rows, index=events.index, columns=[name for name in FEATURES if name not in _OWN], dtype=float)
@@ -106,7 +103,7 @@ def _neighbours(events: pd.DataFrame) -> dict[str, np.ndarray]:
     return dict(zip(("same_pixel", "at_once", "close"), counts, strict=True))
 
 
-def _measure(frames: Any, t: float, y: int, x: int, gap: float, yaw: float | None) -> dict[str, float]:
+def _measure(frames: Any, t: float, y: int, x: int, gap: float) -> dict[str, float]:
     """Numbers of the voxels about an event."""
     cube, inside, after, rows, columns = _cut(frames, t, int(y), int(x))
     dark = np.abs(after) > SHINES
@@ -126,7 +123,7 @@ def _measure(frames: Any, t: float, y: int, x: int, gap: float, yaw: float | Non
     middle = np.s_[PIXELS - 1 : PIXELS + 2, PIXELS - 1 : PIXELS + 2]
     steep = np.abs(weights[1:] / noise).reshape(2, *inside.shape)
     return {
-        **_light(z, after, place, yaw),
+        **_light(z, after, place),
         **_surroundings(z, after, inside),
         **_shape(z, after),
         "raw_peak": raw[np.abs(after) <= 6][:, PIXELS - 2 : PIXELS + 3, PIXELS - 2 : PIXELS + 3].max(),
@@ -155,9 +152,7 @@ def _cut(frames: Any, t: float, y: int, x: int) -> tuple[np.ndarray, np.ndarray,
     return cube, inside, np.arange(middle - FRAMES, middle + FRAMES + 1) + 0.5 - t, rows, columns
 
 
-def _light(
-    z: np.ndarray, after: np.ndarray, place: tuple[np.ndarray, np.ndarray], yaw: float | None
-) -> dict[str, float]:
+def _light(z: np.ndarray, after: np.ndarray, place: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
     """Moments of the lit voxels."""
     near, inner = np.abs(after) <= SHINES + 2, slice(PIXELS - 3, PIXELS + 4)
     box = z[near][:, inner, inner]
@@ -180,16 +175,12 @@ def _light(
     spread = (share * t**2).sum() + 0.3  # a light of one frame has no speed
     vy, vx = (share * t * y).sum() / spread, (share * t * x).sum() / spread
     speed = np.hypot(vy, vx)
-    if yaw is None:
-        off_ground = abs(speed - GROUND_DRIFT_PX)
-    else:
-        off_ground = np.hypot(vy - GROUND_DRIFT_PX * np.sin(yaw), vx - GROUND_DRIFT_PX * np.cos(yaw))
     return found | {
         "duration": np.sqrt(spread),
         "skewness": (share * t**3).sum() / spread**1.5,
         "kurtosis": (share * t**4).sum() / spread**2,
         "speed": speed,
-        "off_ground": off_ground,
+        "off_ground": abs(speed - GROUND_DRIFT_PX),
         "width": np.sqrt((share * ((y - vy * t) ** 2 + (x - vx * t) ** 2)).sum()),
         "length": np.sqrt((share * (y**2 + x**2)).sum()),
     }

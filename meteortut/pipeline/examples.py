@@ -69,10 +69,10 @@ def session_examples(
     rng = np.random.default_rng(rng)
     dense = ChunkGrid(frames.shape, step=DENSE_STEP)
     labels = label_chunks(dense, truth.voxels)
-    meteor = _some(np.flatnonzero(labels == METEOR), n_meteor, rng)
-    faint = _some(faint_chunks(dense, labels, truth.meteors), n_meteor // 8, rng)
+    meteor = draw_some(np.flatnonzero(labels == METEOR), n_meteor, rng)
+    faint = draw_some(faint_chunks(dense, labels, truth.meteors), n_meteor // 8, rng)
     grid = ChunkGrid(frames.shape)
-    nothing = _draw_by_brightness(brightness(frames, grid), label_chunks(grid, truth.voxels) == NOTHING, n_nothing, rng)
+    nothing = draw_by_brightness(brightness(frames, grid), label_chunks(grid, truth.voxels) == NOTHING, n_nothing, rng)
     scaled = scale_cut(dense, frames, meteor)
     hits = label_pixels(dense, meteor, truth.voxels)
     other = (hits == 0) & (rng.random(hits.shape) < n_pixels / 64)
@@ -87,7 +87,8 @@ def session_examples(
     )
 
 
-def _some(index: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+def draw_some(index: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw n of some numbers of shape (m,), in order; all when there are not more."""
     return index if len(index) <= n else np.sort(rng.choice(index, n, replace=False))
 
 
@@ -134,9 +135,10 @@ def brightness(frames: Any, grid: ChunkGrid) -> np.ndarray:
     return found.ravel()
 
 
-def _draw_by_brightness(bright: np.ndarray, usable: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+def draw_by_brightness(bright: np.ndarray, usable: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw n of the usable chunks by how bright they get (n_chunks,): numbers, in order; see :data:`SHARES`."""
     kind = np.digitize(bright, BRIGHTNESS[1:-1])
-    parts = [_some(np.flatnonzero(usable & (kind == k)), round(n * share), rng) for k, share in enumerate(SHARES)]
+    parts = [draw_some(np.flatnonzero(usable & (kind == k)), round(n * share), rng) for k, share in enumerate(SHARES)]
     return np.sort(np.concatenate(parts))
 
 

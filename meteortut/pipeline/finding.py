@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meteortut.focal import GROUND_DRIFT_PX
+from meteortut.focal import off_ground
 from meteortut.pipeline.catalogue import build_catalogue
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.event_features import FEATURES, event_features
@@ -24,6 +24,8 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions of training: hardly a meteor is lost there, and a fit takes a tenth of a second).
 FLOOR, WORTH_A_FIT = -2.5, 0.01
+#: Probability from which a row is reported (chosen).
+THRESHOLD = 0.5
 #: What a fitted track adds to the features of its event: columns of the catalogue; frames from first to last lit;
 #: whether the fit is to be trusted; the first judge's probability; speed over its error (at least 0.001 pixels per
 #: frame, chosen); how far the motion is from the ground's drift, in standard deviations (at least 0.002 pixels per
@@ -66,10 +68,6 @@ def shipped_finder() -> Finder:
     first = load_judge(WEIGHTS / "one_step_first_judge.safetensors", len(FEATURES))
     second = load_judge(WEIGHTS / "one_step_second_judge.safetensors", len(FEATURES) + len(TRACK_FEATURES))
     return Finder(network, first, second, THRESHOLD)
-
-
-#: Chosen on the sessions of training.
-THRESHOLD = 0.5
 
 
 def find_meteors(
@@ -188,8 +186,8 @@ def _off_ground(table: pd.DataFrame, yaw_deg: float | None) -> dict[str, np.ndar
     """
     if yaw_deg is None:
         return dict.fromkeys(GROUND_FEATURES, np.full(len(table), np.nan))
-    vy, vx, yaw = table.vy.to_numpy(), table.vx.to_numpy(), np.radians(yaw_deg)
-    dy, dx = vy - GROUND_DRIFT_PX * np.sin(yaw), vx - GROUND_DRIFT_PX * np.cos(yaw)
+    vy, vx = table.vy.to_numpy(), table.vx.to_numpy()
+    dy, dx = off_ground(vy, vx, yaw_deg)
     speed = np.maximum(np.hypot(vy, vx), 1e-6)
     along, across = (dy * vy + dx * vx) / speed, (dx * vy - dy * vx) / speed
     errors = (table.speed_err_px, np.radians(table.direction_err_deg) * speed)

@@ -55,6 +55,11 @@ class MovingLight:
         """Direction of the apparent motion, atan2(dy, dx), degrees."""
         return float(np.degrees(np.arctan2(self.vy, self.vx)))
 
+    @property
+    def fwhm(self) -> float:
+        """Full width of the light curve at half its peak, frames."""
+        return float(np.sqrt(2 * np.log(2)) * (self.rise + self.fall))
+
     def place(self, t: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where it is at some instants, frames: y and x of the same shape, focal pixels."""
         after = np.asarray(t, float) - self.t

@@ -57,7 +57,7 @@ def voxel_events(blocks: Iterable[np.ndarray], threshold: float) -> pd.DataFrame
         scores.append(block[found])
         first += len(block)
     if not sum(map(len, scores)):
-        return pd.DataFrame(columns=_COLUMNS, dtype=float)
+        return pd.DataFrame(columns=COLUMNS, dtype=float)
     place, score = np.concatenate(places), np.concatenate(scores)
     table = pd.DataFrame(place * [STEP, 1, 1], columns=["t", "y", "x"])
     table["score"], table["event"] = score, _by_peak(place / LINK, score.astype(float))
@@ -67,10 +67,10 @@ def voxel_events(blocks: Iterable[np.ndarray], threshold: float) -> pd.DataFrame
         rows[f"{axis}_first"], rows[f"{axis}_last"] = by_event[axis].min(), by_event[axis].max() + longer
     rows["t"] = rows["t"] + STEP / 2
     rows["n_voxels"], rows["sum_score"] = by_event.size(), by_event.score.sum() - threshold * by_event.size()
-    return rows.sort_values(["t_first", "y_first", "x_first"], ignore_index=True)[_COLUMNS]
+    return rows.sort_values(["t_first", "y_first", "x_first"], ignore_index=True)[COLUMNS]
 
 
-_COLUMNS = [*"t_first t_last y_first y_last x_first x_last t y x n_voxels score sum_score".split()]
+COLUMNS = [*"t_first t_last y_first y_last x_first x_last t y x n_voxels score sum_score".split()]
 
 
 def _by_peak(place: np.ndarray, score: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,7 @@ from matplotlib.figure import Figure
 from meteortut.focal import TUBE
 from meteortut.plots.style import BLUE, ORANGE
 from meteortut.plots.tle_vae import COLOURS, MARKERS
-from meteortut.widgets.figure_html import figure_html
-from meteortut.widgets.latent_panels import CLICK
+from meteortut.widgets.click_map import clickable
 
 #: Width and height of the map, inches.
 MAP_INCHES = (4.4, 4.9)
@@ -63,11 +61,7 @@ def map_html(
     words = ", ".join(f"{np.count_nonzero(flags == flag)} {flag}" for flag in np.unique(flags))
     judged = "" if right is None else f" {np.count_nonzero(right)} are right; {len(missed)} meteors are missed."
     alt = f"The focal surface with {len(table)} events, a marker for each flag: {words}.{judged}"
-    image = figure_html(figure, alt)  # lays the figure out, so that places are known
-    across, up = (axes.transData.transform(places) / figure.bbox.size).T
-    style = "position: relative; display: inline-block; line-height: 0; cursor: crosshair"
-    click = html.escape(CLICK.replace("latent-explorer", "event-explorer"))
-    return f'<div style="{style}" onclick="{click}">{image}', np.column_stack([across, 1 - up])
+    return clickable(figure, axes, places, alt, "event-explorer")
 
 
 def _sizes(table: pd.DataFrame) -> np.ndarray:

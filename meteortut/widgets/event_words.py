@@ -9,9 +9,6 @@ import pandas as pd
 
 from meteortut.focal import FRAME_S, METEOR_ISS_KM_S, METEOR_KM_PX
 
-#: FWHM of a bell of two half Gaussians over the sum of their standard deviations.
-FWHM_PER_SIGMAS = np.sqrt(2 * np.log(2))
-
 
 def catalogued(row: pd.Series) -> str:
     """Tell a row: ``t_peak`` (frame), ``y`` and ``x`` (pixels), and of the optional columns those that are there and finite."""
@@ -38,10 +35,9 @@ def fitted(track: Any, why: str) -> str:
     if track is None:
         return f"No track: {why}"
     light = track.light
-    width = FWHM_PER_SIGMAS * (light.rise + light.fall) * FRAME_S
     told = [f"{motion(light.speed_px, light.direction_deg)}, up to {METEOR_ISS_KM_S:.1f} km/s of it the ISS's own"]
     if np.isfinite(track.errors).all():
         told.append(f"errors {track.errors[0]:.3f} px per frame and {track.errors[1]:.0f}°")
-    told += [f"FWHM {width:.2f} s", f"chi² {track.chi2:.2f} per degree of freedom"]
+    told += [f"FWHM {light.fwhm * FRAME_S:.2f} s", f"chi² {track.chi2:.2f} per degree of freedom"]
     doubt = f"Not to be trusted: {why}. " if why else ""
     return f"{doubt}Fitted anew: {'; '.join(told)}."

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.plots.tle_vae import MARKERS
+from meteortut.widgets.click_map import next_of, ring
 from meteortut.widgets.event_map import MAP_INCHES, map_html
 from meteortut.widgets.event_panels import event_figure, look
 from meteortut.widgets.event_words import catalogued, fitted, motion
@@ -18,10 +19,6 @@ from meteortut.widgets.figure_html import figure_html
 
 #: What can be gone through.
 ALL, DOUBTFUL, WRONG = "all rows", "flagged rows", "wrong rows"
-_RING = (
-    '<span style="position: absolute; left: {:.3f}%; top: {:.3f}%; width: 18px; height: 18px; margin: -11px 0 0 -11px;'
-    ' border: 2px solid #000; border-radius: 50%; box-shadow: 0 0 0 2px #fff, inset 0 0 0 1px #fff; pointer-events: none"></span>'
-)
 
 
 class EventExplorer:
@@ -118,9 +115,7 @@ class EventExplorer:
 
     def step(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) of the rows that are gone through; after the last comes the first."""
-        wanted = np.flatnonzero(self._passing())
-        ahead = wanted[wanted > self.index] if direction > 0 else wanted[wanted < self.index][::-1]
-        self.choose(int(ahead[0] if len(ahead) else wanted[0 if direction > 0 else -1]))
+        self.choose(next_of(self._passing(), self.index, direction))
 
     def _matched(self, truth: pd.DataFrame, match: Callable[..., Any]) -> np.ndarray:
         """Position of each row's meteor, -1 where there is none: ndarray of int of shape (n,)."""
@@ -203,8 +198,7 @@ class EventExplorer:
         drawn = "Brightest moment of each pixel, light along the track over time, light curves of the brightest pixels."
         self._picture.value = figure_html(self.figure, f"{drawn} {self.said}")
         self._words.value = "".join(f"<p>{html.escape(each)}</p>" for each in told)
-        x, y = self._points[self.index]
-        self._place.value = f"{self._map}{_RING.format(100 * x, 100 * y)}</div>"
+        self._place.value = self._map + ring(self._points[self.index], 18)
 
     def _judged(self) -> list[str]:
         """What truth says of the row that is shown; nothing when it is not known."""

@@ -9,6 +9,7 @@ import ipywidgets
 import numpy as np
 
 from meteortut.plots.tle_vae import MARKERS
+from meteortut.widgets.click_map import next_of, ring
 from meteortut.widgets.figure_html import figure_html
 from meteortut.widgets.latent_panels import empty_panels, event, limits, map_html, stretches
 
@@ -19,10 +20,6 @@ ANY = -1
 N_SIGMA = 3.0
 #: The nearest that the view comes, ms. Chosen.
 SHORTEST_MS = 1.0
-_RING = (
-    '<span style="position: absolute; left: {:.3f}%; top: {:.3f}%; width: 16px; height: 16px; margin: -10px 0 0 -10px;'
-    ' border: 2px solid #000; border-radius: 50%; box-shadow: 0 0 0 2px #fff, inset 0 0 0 1px #fff; pointer-events: none"></span>'
-)
 
 
 class LatentExplorer:
@@ -115,9 +112,7 @@ class LatentExplorer:
 
     def step(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) slice of the kind that is set; after the last comes the first."""
-        wanted = np.flatnonzero(self._passing())
-        ahead = wanted[wanted > self.index] if direction > 0 else wanted[wanted < self.index][::-1]
-        self.choose(int(ahead[0] if len(ahead) else wanted[0 if direction > 0 else -1]))
+        self.choose(next_of(self._passing(), self.index, direction))
 
     def _passing(self) -> np.ndarray:
         """Slices of the kind that is set: ndarray of bool of shape (n,)."""
@@ -167,8 +162,7 @@ class LatentExplorer:
         """Start with the slice as it was encoded."""
         self.means = self._all_means[self.index].copy()
         self._own = self.curve = self._decoded()
-        x, y = self._points[self.index]
-        self._place.value = f"{self._map}{_RING.format(100 * x, 100 * y)}</div>"
+        self._place.value = self._map + ring(self._points[self.index], 16)
         self._offer()
         self._show()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,20 +12,13 @@ from scipy.ndimage import uniform_filter1d
 from meteortut.plots.mmia import without_spikes
 from meteortut.plots.style import BLUE, ORANGE
 from meteortut.plots.tle_vae import scatter_kinds
-from meteortut.widgets.figure_html import figure_html
+from meteortut.widgets.click_map import clickable
 
 #: A line is drawn as the least and greatest reading of so many stretches, about one per pixel of the panel.
 N_STRETCHES = 500
 #: The view is set by a running mean of so many samples: it ends where the mean falls to this share of its peak, and a peak
 #: counts from this many times the scatter. Chosen.
 SMOOTHED, SHARE, SIGNIFICANT = 15, 0.05, 10.0
-#: Puts the place of a click, shares of width and height, into the box that the kernel watches. A script in an ``HTML`` widget
-#: does not run; an inline handler does. Where a page forbids those, the other controls still work.
-CLICK = (
-    "const r = this.getBoundingClientRect(), box = this.closest('.latent-explorer').querySelector('.latent-explorer-click input');"
-    " box.value = (event.clientX - r.left) / r.width + ' ' + (event.clientY - r.top) / r.height;"
-    " box.dispatchEvent(new Event('change', {bubbles: true}))"
-)
 
 
 def map_html(places: np.ndarray, labels: np.ndarray, kinds: Sequence[str]) -> tuple[str, np.ndarray]:
@@ -37,10 +29,7 @@ def map_html(places: np.ndarray, labels: np.ndarray, kinds: Sequence[str]) -> tu
     axes.set(xticks=[], yticks=[])
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize="small", handletextpad=0.2)
     alt = f"Map of {len(labels)} slices, a marker for each kind: {', '.join(kinds)}."
-    image = figure_html(figure, alt)  # lays the figure out, so that places are known
-    across, up = (axes.transData.transform(places) / figure.bbox.size).T
-    style = "position: relative; display: inline-block; line-height: 0; cursor: crosshair"
-    return f'<div style="{style}" onclick="{html.escape(CLICK)}">{image}', np.column_stack([across, 1 - up])
+    return clickable(figure, axes, places, alt, "latent-explorer")
 
 
 def empty_panels(bands: Sequence[str]) -> tuple[Figure, list[list[Line2D]]]:

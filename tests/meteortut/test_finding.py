@@ -44,9 +44,7 @@ def test_a_light_is_measured_for_what_it_is():
         MovingLight(180.5, 30.0, 30.0, *drift, 0.5, 4, 4),  # moves with the ground
         MovingLight(240.5, 40.0, 12.0, 0.0, 0.0, 40.0, 1, 1, 4.0),  # a wide flash
     )
-    found = event_features(
-        frames, events((100, 12, 11), (180, 28, 28), (240, 37, 11), (60, 30, 8)), 1.0, np.degrees(0.5)
-    )
+    found = event_features(frames, events((100, 12, 11), (180, 28, 28), (240, 37, 11), (60, 30, 8)))
     meteor, city, flash, nothing = found.itertuples(index=False)
     # moments of what stands out of the noise fall short of the true speed
     assert 0.13 < meteor.speed < 0.21 and meteor.off_ground > 0.1

@@ -23,9 +23,9 @@ WEIGHTS = files("meteortut").joinpath("weights")
 
 @pytest.fixture(scope="module")
 def tools():
-    """The three scripts as modules; the second imports the first by its name."""
+    """The scripts as modules; the later ones import the first by their names."""
     found = {}
-    for name in ("train_one_step", "judge_one_step", "explain_minieuso"):
+    for name in ("train_minieuso", "train_one_step", "judge_one_step", "explain_minieuso"):
         spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
         found[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(found[name])
