@@ -31,6 +31,7 @@ from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
 from meteortut.pipeline.matching import near
 from meteortut.pipeline.step_features import STEP
+from meteortut.pipeline.track_features import without_yaw
 from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 
@@ -192,12 +193,15 @@ def two_step_operations(grid: ChunkGrid | None = None) -> float:
 
 
 def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
-    """The catalogue of one session, as find_meteors makes it with judges that have not seen it."""
+    """The catalogue of one session, as find_meteors makes it with judges that have not seen it.
+
+    Without the drift's direction the same rows are judged; which of two rows of one light is kept is not asked anew.
+    """
     own = session(name, given)
     table, features, _ = training.tracks(name, given)
     second = training.judges(training.pair_of(name), given, "second")
-    table = table.assign(score=second.probability(features.to_numpy()))
-    blind = second.probability(finding.without_yaw(features).to_numpy())
+    table = table.assign(score=second.probability(features))
+    blind = second.probability(without_yaw(features))
     events, _, _ = training.candidates(name, given)
     meteors, n = own.truth.meteors, len(own.frames)
     kept = table[table.score >= finding.THRESHOLD]
@@ -403,7 +407,7 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
 
 
 def second_world(given: argparse.Namespace) -> dict[str, Any]:
-    """The shipped finder on eight skies that no setting was chosen on: the second world, looked at once."""
+    """The shipped finder on the eight skies of the second world, that no setting was chosen on; two versions were shown to them."""
     rows = []
     for own in minieuso.sessions(given.seed, given.frames, world="second"):
         meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
@@ -414,7 +418,7 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
         rows.append(row)
         print("second world", row, flush=True)
     sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("with_yaw", "without_yaw")}
-    return {"looks": 1, **sums, "sessions": rows}
+    return {"looks": 2, **sums, "sessions": rows}
 
 
 def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:

@@ -1,49 +1,56 @@
-"""Chapter 2: train the one-step network and the judges of its events on six sessions, four times, for the two others.
+"""Chapter 2: train the one-step network and the judges of its events under six kinds of sky, four times, for the two others.
 
     python tools/train_one_step.py --work FOLDER [--pairs 5 7 11 13] [--seed 1] [--out meteortut/weights]
 
 Works on the frozen first world. Three rounds for the network: examples around meteors, around known confusers and
 anywhere; then those joined by examples around what the network of the round before reported or missed in its own
-training sessions, twice. Nothing of the two sessions that are judged takes part. The judges of a pair learn from the
-events of the six other sessions, and of two more skies of each of their kinds, found by the network that had not seen
-the session. Every part is kept in FOLDER and found again, so that a run may be stopped and resumed; pairs may be
-worked on by several processes, one stage after the other (``--until``). Writes the weights of the pair of ``--ship``;
-``tools/judge_one_step.py`` judges them all. About seven minutes of a core per pair and a minute per session, 2.5 GiB.
+training sessions, twice. Of each kind of sky two more are simulated for the networks and five for the judges. Nothing
+of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
+events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
+these sessions reaches their judges at second hand). Every part is kept in FOLDER and found again,
+so that a run may be stopped and resumed; pairs may be worked on by several processes, one stage after the other
+(``--until``). Writes the weights of the pair of ``--ship``; ``tools/judge_one_step.py`` judges them all. About two
+hours of a core in all, 7 GiB of memory, 15 GB of disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from train_minieuso import session, write
+from train_minieuso import session, write, write_json
 
 from meteortut import pipeline
 from meteortut.pipeline import finding, voxels
 from meteortut.pipeline.event_features import FEATURES, event_features
 from meteortut.pipeline.judge import Judge, fit_judge, load_judge, save_judge
 from meteortut.pipeline.matching import near
+from meteortut.pipeline.track_features import without_yaw
 from meteortut.pipeline.weights import load_weights, save_weights
 from meteortut.simulate import minieuso
 
 #: Sessions that are judged together, by the first of each pair.
 PAIRS = {5: (5, 6), 7: (7, 8), 11: (11, 12), 13: (13, 14)}
 #: Epochs and learning rate of the three rounds.
-ROUNDS = ((12, 3e-3), (10, 2e-3), (12, 2e-3))
+ROUNDS = ((6, 3e-3), (5, 2e-3), (8, 2e-3))
 #: Examples around each meteor, around confusers of each kind, anywhere, and around false events of a round, per session.
 PER_METEOR, PER_KIND, ANYWHERE, FALSE = 2, 60, 100, 250
 #: Log odds from which an event is false enough to learn from.
 HARD = -2.0
-#: Other skies of the kind of each session that the judges learn from, meteors in each, and how they are numbered.
-EXTRAS, EXTRA_METEORS, EXTRA = 2, 250, 100
+#: Other skies of the kind of each session, by who learns from them: sky 300 + name is the third of session ``name``. Meteors in
+#: each: for the judges as many as a session has on average.
+EXTRA, EXTRAS = 100, {"networks": (3, 4), "judges": (1, 2, 5, 6, 7)}
+EXTRA_METEORS = {"networks": 250, "judges": 130}
 #: Weight decay and epochs of the judges (chosen on the eight sessions as they judge each other).
 HOW = {"first": (1.0, 40), "second": (0.1, 30)}
-#: What is shipped: name in the folder, name in the package.
 STAGES = ("networks", "candidates", "tracks", "judges")
+#: What is shipped: name in the folder, name in the package.
 SHIPPED = {
     "one_step": "one_step.safetensors",
     "first_judge": "one_step_first_judge.safetensors",
@@ -63,10 +70,10 @@ def confusers(own: minieuso.Session, rng: np.random.Generator) -> np.ndarray:
 
 
 def first_examples(name: int, given: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Examples of the first round from one session, drawn once."""
+    """Examples of the first round from one sky, drawn once."""
     path = given.work / f"steps_{name}.npz"
     if not path.exists():
-        own, rng = session(name, given), np.random.default_rng([given.seed, name])
+        own, rng = kept_sky(name, given), np.random.default_rng([given.seed, name])
         meteors = own.truth.meteors[["t_peak", "y", "x"]].to_numpy(int)
         centres = np.concatenate([np.repeat(meteors, PER_METEOR, axis=0), confusers(own, rng)])
         labels = pipeline.label_steps(own.truth.voxels, own.frames.shape)
@@ -78,7 +85,7 @@ def first_examples(name: int, given: argparse.Namespace) -> tuple[np.ndarray, np
 
 def hard_examples(name: int, model: Any, given: argparse.Namespace, turn: int) -> tuple[np.ndarray, np.ndarray]:
     """Examples around the highest false events of a training session, and around meteors that were missed."""
-    own, rng = session(name, given), np.random.default_rng([given.seed, name, turn])
+    own, rng = kept_sky(name, given), np.random.default_rng([given.seed, name, turn])
     events = pipeline.voxel_events(pipeline.apply_one_step(own.frames, model), HARD)
     on_meteor, found = on_meteors(events, own.truth.meteors)
     worst = events[~on_meteor].nlargest(FALSE, "score")[["t", "y", "x"]].to_numpy().astype(int)
@@ -95,12 +102,12 @@ def on_meteors(events: pd.DataFrame, meteors: pd.DataFrame) -> tuple[np.ndarray,
 
 
 def train(pair: int, given: argparse.Namespace) -> Any:
-    """Train on all sessions but the two of a pair."""
+    """Train under all kinds of sky but the two of a pair."""
     path = given.work / f"one_step_{pair}.safetensors"
     model = pipeline.build_one_step(seed=given.seed)
     if path.exists():
         return load_weights(model, path)
-    others = [name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]]
+    others = skies([name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]], "networks")
     parts = [first_examples(name, given) for name in others]
     for turn, (epochs, rate) in enumerate(ROUNDS):
         if turn:
@@ -115,24 +122,32 @@ def train(pair: int, given: argparse.Namespace) -> Any:
     return load_weights(model, path)  # judged as kept, rounded to 16 bits
 
 
-def sky_frames(name: int, given: argparse.Namespace) -> tuple[Any, Any]:
-    """Frames and truth of a session, or, from 100 on, of another sky of the kind of session ``name % 100``, for the judges only."""
+def kept_sky(name: int, given: argparse.Namespace) -> minieuso.Session:
+    """A session, or, from 100 on, another sky of the kind of session ``name % 100``; its frames in a file, written once."""
     if name < EXTRA:
-        own = session(name, given)
-        return own.frames, own.truth
-    kind = name % EXTRA
-    sky = minieuso.SKIES["first"][kind]
-    return minieuso.simulate_session(given.frames, EXTRA_METEORS, [given.seed, 600 + name], sky=sky)
+        return session(name, given)
+    sky = minieuso.SKIES["first"][name % EXTRA]
+    learner = "networks" if name // EXTRA in EXTRAS["networks"] else "judges"
+    blocks, truth = minieuso.stream(given.frames, EXTRA_METEORS[learner], [given.seed, 600 + name], sky=sky)
+    path = given.work / f"sky_{name}.npy"
+    if not path.exists():
+        write(path, lambda part: np.save(part, np.concatenate(list(blocks))))
+    return minieuso.Session(name, np.load(path, mmap_mode="r"), truth, sky)
+
+
+def skies(names: Sequence[int], learner: str) -> list[int]:
+    """These sessions and the other skies of their kinds that a learner has."""
+    return [name + EXTRA * k for name in names for k in (0, *EXTRAS[learner])]
 
 
 def candidates(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Events of a sky, their features, and which are on a meteor; by the network that has not seen its session."""
     path = given.work / f"candidates_{name}.csv"
     if not path.exists():
-        frames, truth = sky_frames(name, given)
-        events = pipeline.voxel_events(pipeline.apply_one_step(frames, train(pair_of(name), given)), finding.FLOOR)
-        features = event_features(frames, events).drop(columns=["score", "sum_score", "n_voxels"])
-        on_meteor = near(events, truth.meteors).any(axis=1)
+        own = kept_sky(name, given)
+        events = pipeline.voxel_events(pipeline.apply_one_step(own.frames, train(pair_of(name), given)), finding.FLOOR)
+        features = event_features(own.frames, events).drop(columns=["score", "sum_score", "n_voxels"])
+        on_meteor = near(events, own.truth.meteors).any(axis=1)
         keep(pd.concat([events, features, pd.Series(on_meteor, name="on_meteor")], axis=1), path)
     table = pd.read_csv(path)
     return table[voxels.COLUMNS], table[list(FEATURES)], table.on_meteor.to_numpy(bool)
@@ -142,35 +157,52 @@ def tracks(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataF
     """Rows of a sky's catalogue, their features, and which are on a meteor; by a judge that has not seen its session."""
     path = given.work / f"tracks_{name}.csv"
     if not path.exists():
-        frames, truth = sky_frames(name, given)
+        own = kept_sky(name, given)
         first, (events, features, _) = judges(pair_of(name), given, "first"), candidates(name, given)
         events, features = finding.worth_a_fit(events, features, first)
-        yaw = minieuso.SKIES["first"][name % EXTRA].yaw_deg
-        table, features = finding.judged_tracks(frames, events, features, 1.0, yaw)
-        on_meteor = pd.Series(near(table, truth.meteors).any(axis=1), name="on_meteor")
+        table, features = finding.judged_tracks(own.frames, events, features, 1.0, own.sky.yaw_deg)
+        on_meteor = pd.Series(near(table, own.truth.meteors).any(axis=1), name="on_meteor")
         keep(pd.concat([table.add_prefix("row_"), features, on_meteor], axis=1), path)
     kept = pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = kept.filter(regex="^row_").rename(columns=lambda column: column.removeprefix("row_"))
-    return table, kept[[*FEATURES, *finding.TRACK_FEATURES]], kept.on_meteor.to_numpy(bool)
+    return table, kept[list(finding.SECOND_FEATURES)], kept.on_meteor.to_numpy(bool)
 
 
 def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
     """First or second judge for the two sessions of a pair."""
     path = given.work / f"{which}_judge_{pair}.safetensors"
-    n_features = len(FEATURES) + (len(finding.TRACK_FEATURES) if which == "second" else 0)
+    names = finding.SECOND_FEATURES if which == "second" else FEATURES
     if not path.exists():
-        others = [
-            name + EXTRA * k for name in minieuso.SESSION_METEORS if name not in PAIRS[pair] for k in range(1 + EXTRAS)
-        ]
+        others = skies([name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]], "judges")
         _, features, is_meteor = zip(
             *((candidates if which == "first" else tracks)(name, given) for name in others), strict=True
         )
         table, labels = pd.concat(features), np.concatenate(is_meteor)
         if which == "second":  # half of what it learns, it learns without knowing where the ground drifts
-            table = pd.concat([table, finding.without_yaw(table)])
+            table = pd.concat([table, without_yaw(table)])
             labels = np.tile(labels, 2)
         write(path, lambda part: save_judge(fit_judge(table, labels, given.seed, *HOW[which]), part))
-    return load_judge(path, n_features)
+    return load_judge(path, names)
+
+
+def check_recipe(given: argparse.Namespace) -> None:
+    """Refuse a folder whose parts were made in another way; parts are found again by their names alone."""
+    recipe = {
+        "seed": given.seed,
+        "frames": given.frames,
+        "rounds": ROUNDS,
+        "examples": [PER_METEOR, PER_KIND, ANYWHERE, FALSE, HARD],
+        "skies": [EXTRAS, EXTRA_METEORS],
+        "floors": [finding.FLOOR, finding.WORTH_A_FIT],
+        "judges": HOW,
+    }
+    path, own = given.work / "recipe.json", json.loads(json.dumps(recipe))
+    if not path.exists():
+        write_json(path, own)
+    kept = json.loads(path.read_text())
+    other = [name for name in own if kept.get(name) != own[name]]
+    if other:
+        raise SystemExit(f"{given.work} holds parts made with other {', '.join(other)}; take an empty folder.")
 
 
 def pair_of(name: int) -> int:
@@ -205,15 +237,15 @@ def main(arguments: list[str] | None = None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(given.threads)
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
     given.work.mkdir(parents=True, exist_ok=True)
+    check_recipe(given)
     for stage in STAGES[: STAGES.index(given.until) + 1]:
         for pair in given.pairs:
-            skies = [name + EXTRA * k for name in PAIRS[pair] for k in range(1 + EXTRAS)]
             if stage == "networks":
                 train(pair, given)
             elif stage == "judges":
                 judges(pair, given, "second")
             else:
-                for name in skies:
+                for name in skies(PAIRS[pair], "judges"):
                     (candidates if stage == "candidates" else tracks)(name, given)
     if given.until == "judges":
         ship(given)

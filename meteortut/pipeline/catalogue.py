@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from meteortut.chunking.grid import give_back
-from meteortut.focal import GROUND_DRIFT_PX, TUBE, from_focal, off_ground, to_focal
+from meteortut.focal import GROUND_DRIFT_PX, from_focal, off_ground, to_focal
 from meteortut.pipeline.ecsv import COLUMNS
+from meteortut.pipeline.events import check_events, places_to_fit
 from meteortut.pipeline.frames import check_frames
 from meteortut.pipeline.kinematics import fit_track, leaves
-from meteortut.pipeline.stacking import AWAY, WINDOW, stack_shifts
 from meteortut.pipeline.track import Track
 from meteortut.pipeline.track_box import check_map
 
 #: Columns of whole numbers.
 INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels", "event")
-#: Columns of a box, first and last voxel.
-BOX = ("t_first", "t_last", "y_first", "y_last", "x_first", "x_last")
 #: Moving with the ground, or resting on the focal surface: within so many focal pixels per frame (chosen; 3.5 km/s at 100 km).
 SLOW_PX = 0.03
 #: A light is a flash when it is shorter than this (FWHM, frames: a meteor of 72 km/s shines over 4 km of height) or wider than
@@ -31,8 +28,6 @@ SHORTEST_FWHM, WIDEST_PX = 1.2, 1.0
 LEAST_SNR = 6.0
 #: Two tracks are one meteor when they come this close while both shine, focal pixels (chosen).
 SAME_PX = 2.0
-#: Least sum, in units of its noise, of a second candidate in the box of one detection; most candidates of a box (chosen).
-SECOND_SNR, MOST_IN_BOX = 6.0, 4
 
 
 def build_catalogue(
@@ -86,46 +81,46 @@ def build_catalogue(
     The first flag that holds is given. Two rows are one light when they come within 2 pixels while both shine; the one with
     higher ``track_snr`` is kept. A flagged row never replaces one without a flag.
     """
+    return fit_events(frames, events, yaw_deg, gap, flat, noise)[0]
+
+
+def fit_events(
+    frames: Any,
+    events: pd.DataFrame,
+    yaw_deg: float | None = None,
+    gap: float = 1.0,
+    flat: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+) -> tuple[pd.DataFrame, list[Track]]:
+    """Do what :func:`build_catalogue` does, and keep the fits.
+
+    Parameters
+    ----------
+    frames, events, yaw_deg, gap, flat, noise
+        As for :func:`build_catalogue`, which raises the same errors.
+
+    Returns
+    -------
+    table : DataFrame
+        As :func:`build_catalogue` gives it.
+    tracks : list of Track
+        The fitted track behind each row.
+    """
     check_frames(frames, 4)
     flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
     if yaw_deg is not None and not np.isfinite(yaw_deg):
         raise ValueError(f"yaw_deg is {yaw_deg}; expected degrees, or None if it is not known.")
     check_events(events, frames.shape)
     _check_finite(frames)
-    rows = []
+    rows, tracks = [], []
     with threadpool_limits(1, "blas"):  # for matrices as small as a fit's a second thread only waits
-        for event, (t, y, x), score in _candidates(frames, events, gap):
-            track = fit_track(frames, t, y, x, gap, flat, noise)
-            rows.append(_row(track, (t, y, x), frames.shape, yaw_deg) | {"score": score, "event": event})
+        for event, (t, y, x), score in places_to_fit(frames, events, gap):
+            tracks.append(fit_track(frames, t, y, x, gap, flat, noise))
+            rows.append(_row(tracks[-1], (t, y, x), frames.shape, yaw_deg) | {"score": score, "event": event})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table = table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
-    table = table[_first_of_each(table, gap)]
-    return table.sort_values(["t_peak", "y", "x"], ignore_index=True)
-
-
-def check_events(events: pd.DataFrame, shape: tuple[int, ...]) -> None:
-    """Refuse events that lack t, y or x, or lie, with or without their box, outside a stream of that shape."""
-    missing = [name for name in ("t", "y", "x") if name not in events]
-    if missing:
-        raise ValueError(f"events lacks the columns {missing}; expected t, y and x.")
-    for name, side in zip(("t", "y", "x"), shape, strict=True):
-        values = events[name].to_numpy(float)
-        # the middle of a last step of four frames may lie a frame beyond the end
-        if not ((values >= -0.5) & (values <= side + (1.0 if name == "t" else -0.5))).all():
-            raise ValueError(
-                f"events has {name} from {values.min()} to {values.max()}; expected places inside the stream of shape "
-                f"{tuple(shape)}. Were they found in another one?"
-            )
-        if _boxed(events):
-            low, high = (events[f"{name}_{end}"].to_numpy(float) for end in ("first", "last"))
-            if not ((low >= 0) & (low <= high) & (low < side)).all():
-                raise ValueError(
-                    f"events has boxes outside the stream of shape {tuple(shape)} along {name}; expected 0 ≤ first ≤ last."
-                )
-
-
-def _boxed(events: pd.DataFrame) -> bool:
-    return all(name in events for name in BOX)
+    table = table[_first_of_each(table, gap)].sort_values(["t_peak", "y", "x"])
+    return table.reset_index(drop=True), [tracks[k] for k in table.index]
 
 
 def _check_finite(frames: Any, block: int = 1024) -> None:
@@ -135,40 +130,6 @@ def _check_finite(frames: Any, block: int = 1024) -> None:
                 f"frames hold NaN or infinite values after frame {first}; expected finite counts. Cut them out."
             )
         give_back(frames)
-
-
-def _candidates(
-    frames: Any, events: pd.DataFrame, gap: float
-) -> Iterator[tuple[int, tuple[float, float, float], float]]:
-    """Where to fit: number of the event, (t, y, x) and score."""
-    score = next((name for name in ("score", "snr") if name in events), None)
-    boxed = _boxed(events)
-    scores = events[score].to_numpy(float) if score else np.full(len(events), np.nan)
-    for k, (event, own) in enumerate(zip(events.itertuples(), scores.tolist(), strict=True)):
-        for place in _in_box(frames, event, gap) if boxed else [_centre(event, len(frames))]:
-            yield k, place, own
-
-
-def _centre(event: Any, n_frames: int) -> tuple[float, float, float]:
-    return min(float(event.t), n_frames - 0.5), float(event.y), float(event.x)
-
-
-def _in_box(frames: Any, event: Any, gap: float) -> list[tuple[float, float, float]]:
-    """The highest sums along trial velocities inside a box; its centre if there is none."""
-    n_frames, height, width = frames.shape
-    first, stop = max(int(event.t_first) - AWAY - WINDOW, 0), min(int(event.t_last) + 1 + AWAY + WINDOW, n_frames)
-    # whole tubes, so that gaps fall where they are
-    y0, x0 = (max(int(start) // TUBE * TUBE - TUBE, 0) for start in (event.y_first, event.x_first))
-    y1, x1 = (min((int(end) // TUBE + 2) * TUBE, side) for end, side in ((event.y_last, height), (event.x_last, width)))
-    found = stack_shifts(frames[first:stop, y0:y1, x0:x1], threshold=4.0, gap=gap)
-    found = found.assign(t=found.t + first, y=found.y + y0, x=found.x + x0)
-    for name in ("t", "y", "x"):
-        # frame k lasts from k to k + 1, pixel k from k - 0.5 to k + 0.5
-        end = getattr(event, f"{name}_last") + (1.0 if name == "t" else 0.5)
-        found = found[found[name].between(getattr(event, f"{name}_first") - 0.5, end)]
-    found = found.sort_values("snr", ascending=False).head(MOST_IN_BOX)
-    found = found[(found.snr >= SECOND_SNR) | (found.snr == found.snr.max())]
-    return list(found[["t", "y", "x"]].itertuples(index=False, name=None)) or [_centre(event, n_frames)]
 
 
 def _row(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from meteortut.chunking.grid import give_back
 from meteortut.focal import GROUND_DRIFT_PX, to_focal
-from meteortut.pipeline.catalogue import check_events
+from meteortut.pipeline.events import check_events
 from meteortut.pipeline.frames import check_frames
 
 #: Frames before and after an event, and pixels to either side, that are looked at (chosen).

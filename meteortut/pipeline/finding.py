@@ -10,30 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from meteortut.focal import off_ground
-from meteortut.pipeline.catalogue import build_catalogue
+from meteortut.pipeline.catalogue import fit_events
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.event_features import FEATURES, event_features
 from meteortut.pipeline.frames import check_frames
 from meteortut.pipeline.judge import Judge, load_judge
 from meteortut.pipeline.one_step import OneStep, apply_one_step, build_one_step
+from meteortut.pipeline.track_features import TRACK_FEATURES, track_features
 from meteortut.pipeline.voxels import voxel_events
 from meteortut.pipeline.weights import load_weights
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions of training: hardly a meteor is lost there, and a fit takes a tenth of a second).
-FLOOR, WORTH_A_FIT = -2.5, 0.01
+FLOOR, WORTH_A_FIT = -2.0, 0.005
 #: Probability from which a row is reported (chosen).
 THRESHOLD = 0.5
-#: What a fitted track adds to the features of its event: columns of the catalogue; frames from first to last lit;
-#: whether the fit is to be trusted; the first judge's probability; speed over its error (at least 0.001 pixels per
-#: frame, chosen); how far the motion is from the ground's drift, in standard deviations (at least 0.002 pixels per
-#: frame, chosen), in pixels per frame, and over its FWHM in pixels; errors of the place.
-TRACK_FEATURES = (
-    *"snr track_snr n_pixels speed_px speed_err_px fwhm size_px chi2 lit trusted first_probability".split(),
-    *"above_rest ground_sigmas ground_px ground_length err_y err_x".split(),
-)
+#: What the second judge sees: the event, what the first one said of it, and the track.
+SECOND_FEATURES = (*FEATURES, "first_probability", *TRACK_FEATURES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +39,7 @@ class Finder:
     network : OneStep
         Scores voxels.
     first, second : Judge
-        Of events by :data:`~meteortut.pipeline.event_features.FEATURES`, and of fitted ones by these and
-        :data:`TRACK_FEATURES`.
+        Of events by :data:`~meteortut.pipeline.event_features.FEATURES`, and of fitted ones by :data:`SECOND_FEATURES`.
     threshold : float
         Probability from which the second judge reports.
     """
@@ -61,12 +54,12 @@ class Finder:
 def shipped_finder() -> Finder:
     """The finder shipped with the package.
 
-    Network and judges have not been trained on sessions 11 and 12 of the first world. The events that the judges learnt
-    from were found by networks of which some had.
+    Network and judges have not been trained on sessions 11 and 12 of the first world, nor on other skies of their kinds. The
+    events that the judges learnt from were found by networks that had.
     """
     network = load_weights(build_one_step(), WEIGHTS / "one_step.safetensors")
-    first = load_judge(WEIGHTS / "one_step_first_judge.safetensors", len(FEATURES))
-    second = load_judge(WEIGHTS / "one_step_second_judge.safetensors", len(FEATURES) + len(TRACK_FEATURES))
+    first = load_judge(WEIGHTS / "one_step_first_judge.safetensors", FEATURES)
+    second = load_judge(WEIGHTS / "one_step_second_judge.safetensors", SECOND_FEATURES)
     return Finder(network, first, second, THRESHOLD)
 
 
@@ -110,7 +103,7 @@ def find_meteors(
     events = voxel_events(apply_one_step(frames, finder.network), FLOOR)
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)
     table, features = judged_tracks(frames, events, features, gap, yaw_deg)
-    score = finder.second.probability(features.to_numpy())
+    score = finder.second.probability(features)
     found = table.assign(score=score.astype(float))[score >= finder.threshold]
     return found[list(COLUMNS)].reset_index(drop=True)
 
@@ -131,7 +124,7 @@ def worth_a_fit(events: pd.DataFrame, features: pd.DataFrame, first: Judge) -> t
     events, features : DataFrame
         The latter with a column ``first_probability`` more.
     """
-    probability = first.probability(features.to_numpy())
+    probability = first.probability(features)
     passed = probability >= WORTH_A_FIT
     features = features.assign(first_probability=probability)
     return events[passed].reset_index(drop=True), features[passed].reset_index(drop=True)
@@ -154,44 +147,9 @@ def judged_tracks(
     table : DataFrame
         As :func:`build_catalogue` gives it.
     features : DataFrame, a row per row of ``table``
-        Columns of :data:`~meteortut.pipeline.event_features.FEATURES` and :data:`TRACK_FEATURES`.
+        Columns :data:`SECOND_FEATURES`.
     """
-    table = build_catalogue(frames, events[["t", "y", "x", "score"]], yaw_deg, gap)
-    own = features.iloc[table.event].reset_index(drop=True).drop(columns="snr", errors="ignore")
-    error = np.maximum(table.speed_err_px.to_numpy(float), 1e-3)
-    track = {
-        "lit": table.t_last - table.t_first + 1.0,
-        "trusted": (table.flag != "failed").astype(float),
-        "above_rest": table.speed_px / error,
-        **_off_ground(table, yaw_deg),
-        "err_y": table.y_err,
-        "err_x": table.x_err,
-    }
-    kept = table[["snr", "track_snr", "n_pixels", "speed_px", "speed_err_px", "fwhm", "size_px", "chi2"]]
-    return table, pd.concat([own, kept.assign(**track)], axis=1)[[*FEATURES, *TRACK_FEATURES]].astype(float)
-
-
-GROUND_FEATURES = ("ground_sigmas", "ground_px", "ground_length")
-
-
-def without_yaw(features: pd.DataFrame) -> pd.DataFrame:
-    """The same features as they are when the direction of the ground's drift is not known."""
-    return features.assign(**dict.fromkeys(GROUND_FEATURES, np.nan))
-
-
-def _off_ground(table: pd.DataFrame, yaw_deg: float | None) -> dict[str, np.ndarray]:
-    """How far a motion is from the ground's drift: in standard deviations, focal pixels per frame, and over the light's duration.
-
-    NaN, which a judge takes for the usual value, when the drift's direction is not known.
-    """
-    if yaw_deg is None:
-        return dict.fromkeys(GROUND_FEATURES, np.full(len(table), np.nan))
-    vy, vx = table.vy.to_numpy(), table.vx.to_numpy()
-    dy, dx = off_ground(vy, vx, yaw_deg)
-    speed = np.maximum(np.hypot(vy, vx), 1e-6)
-    along, across = (dy * vy + dx * vx) / speed, (dx * vy - dy * vx) / speed
-    errors = (table.speed_err_px, np.radians(table.direction_err_deg) * speed)
-    sigmas = np.hypot(*(part / np.maximum(error, 2e-3) for part, error in zip((along, across), errors, strict=True)))
-    sigmas = np.where(np.isfinite(errors[0]), sigmas, np.nan)
-    off = np.hypot(dy, dx)
-    return dict(zip(GROUND_FEATURES, (sigmas, off, off * table.fwhm), strict=True))
+    table, tracks = fit_events(frames, events[["t", "y", "x", "score"]], yaw_deg, gap)
+    own = features.iloc[table.event].reset_index(drop=True)
+    track = track_features(frames, table, tracks, yaw_deg)
+    return table, pd.concat([own, track], axis=1)[list(SECOND_FEATURES)].astype(float)

@@ -84,10 +84,10 @@ def check_map(map_: Any, name: str, shape: tuple[int, ...]) -> np.ndarray | None
     return values
 
 
-def _read(
+def read_box(
     frames: Any, span: tuple[int, int], rows: np.ndarray, columns: np.ndarray, camera: Camera, lit: tuple[float, float]
 ) -> Box:
-    """Read some frames and pixels; ``lit``: instants between which the light is expected."""
+    """Read frames ``span[0]`` to ``span[1] - 1`` of some pixels; ``lit``: instants between which the light is expected."""
     first, stop = span
     cube = np.asarray(frames[first:stop, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], float)
     if not np.isfinite(cube).all():
@@ -131,7 +131,7 @@ def cut(frames: Any, light: MovingLight, camera: Camera) -> Box:
             tuple(np.clip(np.rint(from_focal([light.y, light.x], camera.gap)), 0, [height - 1, width - 1]).astype(int))
         ] = True
     rows, columns = (np.arange(k.min(), k.max() + 1) for k in np.nonzero(near))
-    box = _read(frames, (first, stop), rows, columns, camera, light.span(3.0))
+    box = read_box(frames, (first, stop), rows, columns, camera, light.span(3.0))
     used = near[np.ix_(rows, columns)]
     return Box(first, rows, columns, box.data * used, box.weight * used)
 
@@ -149,7 +149,7 @@ def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near:
         np.arange(max(round(place) - START_PX, 0), min(round(place) + START_PX + 1, side))
         for place, side in ((y, height), (x, width))
     )
-    box = _read(frames, (first, stop), rows, columns, camera, (t - 10, t + 10))
+    box = read_box(frames, (first, stop), rows, columns, camera, (t - 10, t + 10))
     time = np.arange(first, stop) + 0.5 - t
     start_y, start_x = float(to_focal(y, camera.gap)), float(to_focal(x, camera.gap))
     peaks, bells = (part.ravel() for part in np.meshgrid(peaks, bells))

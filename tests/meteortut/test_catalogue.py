@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from meteortut.chunking import ChunkGrid, merge_detections
 from meteortut.focal import FRAME_S, GROUND_DRIFT_PX, to_focal
-from meteortut.pipeline.catalogue import BOX, _first_of_each, _in_box, build_catalogue
+from meteortut.pipeline.catalogue import _first_of_each, build_catalogue
 from meteortut.pipeline.ecsv import COLUMNS, to_ecsv
+from meteortut.pipeline.events import BOX, _in_box
 from meteortut.pipeline.matching import match_events, recall_curve
 from meteortut.pipeline.stacking import stack_shifts
 from meteortut.pipeline.track_model import MovingLight, render

@@ -90,35 +90,46 @@ def test_a_judge_learns_a_curved_border_and_survives_the_file(tmp_path):
     rng = np.random.default_rng(1)
     values = rng.standard_normal((3000, 4)) * [1, 1, 1e3, 1]
     labels = values[:, 0] ** 2 + values[:, 1] ** 2 < 1
-    judge = fit_judge(values[:2000], labels[:2000], 1)
-    right = (judge.probability(values[2000:]) >= 0.5) == labels[2000:]
+    table = pd.DataFrame(values, columns=list("abcd"))
+    judge = fit_judge(table[:2000], labels[:2000], 1)
+    right = (judge.probability(table[2000:]) >= 0.5) == labels[2000:]
     assert right.mean() > 0.93
     save_judge(judge, tmp_path / "judge.safetensors")
-    kept = load_judge(tmp_path / "judge.safetensors", 4)
-    assert np.array_equal(kept.probability(values), judge.probability(values))
-    strange = np.array([[np.inf, -np.inf, np.nan, 0.0]])
+    kept = load_judge(tmp_path / "judge.safetensors", "abcd")
+    assert np.array_equal(kept.probability(table[list("dacb")]), judge.probability(table))  # by name, not by place
+    strange = pd.DataFrame([[np.inf, -np.inf, np.nan, 0.0]], columns=list("abcd"))
     assert 0 <= kept.probability(strange)[0] <= 1
-    with pytest.raises(ValueError, match="expected"):
-        load_judge(tmp_path / "judge.safetensors", 5)
-    with pytest.raises(ValueError, match=r"expected \(n, 4\)"):
-        kept.probability(values[:, :3])
+    with pytest.raises(ValueError, match=r"what differs: \['e'\]"):
+        load_judge(tmp_path / "judge.safetensors", "abcde")
+    with pytest.raises(ValueError, match="what differs: the order"):
+        load_judge(tmp_path / "judge.safetensors", "abdc")
+    with pytest.raises(ValueError, match=r"lacks the features \['d'\]"):
+        kept.probability(table[list("abc")])
 
 
 def test_what_is_not_known_counts_as_usual():
     rng = np.random.default_rng(2)
     values = rng.standard_normal((2000, 2))
-    judge = fit_judge(values, values[:, 0] > 0, 1)
-    unknown = judge.probability([[np.nan, 0.0]])[0]
+    judge = fit_judge(pd.DataFrame(values, columns=["0", "1"]), values[:, 0] > 0, 1)
+    unknown = judge.probability(pd.DataFrame([[np.nan, 0.0]], columns=["0", "1"]))[0]
     logs = np.sign(values) * np.log1p(np.abs(values))
     usual = np.sign(logs[:, 0].mean()) * np.expm1(abs(logs[:, 0].mean()))
-    assert unknown == pytest.approx(judge.probability([[usual, 0.0]])[0], abs=1e-4)
+    assert unknown == pytest.approx(judge.probability(pd.DataFrame([[usual, 0.0]], columns=["0", "1"]))[0], abs=1e-4)
 
 
 def test_a_judge_needs_both_kinds():
     with pytest.raises(ValueError, match="all labels are the same"):
-        fit_judge(np.zeros((5, 2)), np.ones(5, bool), 1)
+        fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"]), np.ones(5, bool), 1)
     with pytest.raises(ValueError, match="do not fit together"):
-        fit_judge(np.zeros((5, 2)), np.ones(4, bool), 1)
+        fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"]), np.ones(4, bool), 1)
+
+
+@pytest.mark.parametrize("columns", [[0, 1], ["a", "a"], ["a", "b c"], ["a", ""]])
+def test_a_judge_needs_names(columns):
+    with pytest.raises(ValueError, match="each a text without blanks"):
+        fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=columns), np.arange(5) > 2, 1)
+    with pytest.raises(ValueError, match="ndarray; expected a DataFrame"):
+        fit_judge(np.zeros((5, 2)), np.arange(5) > 2, 1)
 
 
 # --- the whole --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from meteortut import pipeline
-from meteortut.pipeline.one_step import OneStep, _to_pixels, _to_tensor
+from meteortut.pipeline.one_step import OneStep, _to_pixels, _to_tensor, voxel_loss
 from meteortut.pipeline.one_step_training import CROP_EDGE, _TurnedSteps
 from meteortut.pipeline.step_features import feature_filters
 from meteortut.simulate import minieuso
@@ -186,7 +186,7 @@ def test_it_learns_meteors_of_a_quiet_sky_and_finds_them_in_another_stretch():
     centres = early[["t_peak", "y", "x"]].to_numpy()
     features, own = pipeline.one_step_examples(frames[:1600], labels[:400], np.repeat(centres, 2, axis=0), 80, rng=1)
     model = pipeline.build_one_step(8, seed=1)
-    losses = pipeline.fit_one_step(model, features, own, rng=1, epochs=4, batch_size=16)
+    losses = pipeline.fit_one_step(model, features, own, rng=1, epochs=6, batch_size=16)
     assert losses[-1] < losses[0] / 2
     scores = np.concatenate(list(pipeline.apply_one_step(frames[1600:], model)))
     late = truth.voxels[truth.voxels.t >= 1600]
@@ -301,3 +301,11 @@ def test_labels_are_turned_with_their_features():
         assert turned.dtype == own.dtype == np.float32
     untouched = [(own == labels[np.sort(data.order[2 * k : 2 * k + 2])]).all() for k, (_, own) in enumerate(seen)]
     assert not all(untouched)
+
+
+def test_a_meteors_voxel_weighs_as_twenty_others_and_a_doubtful_one_nothing():
+    labels = np.array([1.0, 0.0, -1.0, -1.0], np.float32).reshape(1, 1, 2, 2)
+    even = float(voxel_loss(labels, np.zeros_like(labels)))
+    assert even == pytest.approx(21 * np.log(2) / 4, rel=1e-5)
+    sure = np.array([30.0, -30.0, 5.0, -5.0], np.float32).reshape(labels.shape)
+    assert float(voxel_loss(labels, sure)) == pytest.approx(0, abs=1e-6)

@@ -39,7 +39,10 @@ def test_no_session_is_judged_by_what_has_seen_it(tools):
     assert sorted(name for pair in train.PAIRS.values() for name in pair) == list(minieuso.SESSION_METEORS)
     for name in minieuso.SESSION_METEORS:
         assert name in train.PAIRS[train.pair_of(name)]
-        assert train.pair_of(name + train.EXTRA) == train.pair_of(name)  # nor its kind of sky
+        for other in (*train.skies([name], "networks"), *train.skies([name], "judges")):
+            assert train.pair_of(other) == train.pair_of(name)  # nor by what has seen its kind of sky
+    networks, judges = (set(train.skies(minieuso.SESSION_METEORS, learner)) for learner in ("networks", "judges"))
+    assert networks & judges == set(minieuso.SESSION_METEORS)  # judges meet events as new skies have them
 
 
 def test_a_chunk_scores_as_its_highest_voxel(tools):
@@ -85,17 +88,61 @@ def test_a_quiet_sky_has_meteors_and_no_confusers(tools):
     assert len(truth.confusers) == 0 and len(truth.meteors) == minieuso.SESSION_METEORS[7]
 
 
-def test_one_round_of_training_from_end_to_end(tools, tmp_path, monkeypatch):
+@pytest.fixture
+def little(tools, tmp_path, monkeypatch):
+    """The tool with three short sessions and one more sky of each kind."""
     train = tools.train_one_step
     monkeypatch.setattr(train, "ROUNDS", ((1, 3e-3), (1, 2e-3)))
     monkeypatch.setattr(train, "PAIRS", {5: (5, 6), 7: (7,)})
+    monkeypatch.setattr(train, "EXTRAS", {"networks": (2,), "judges": (1,)})
+    monkeypatch.setattr(train, "EXTRA_METEORS", {"networks": 10, "judges": 5})
     monkeypatch.setattr(train.minieuso, "SESSION_METEORS", {5: 6, 6: 6, 7: 8})
-    given = argparse.Namespace(work=tmp_path, seed=1, frames=400)
+    return argparse.Namespace(train=train, given=argparse.Namespace(work=tmp_path, seed=1, frames=400))
+
+
+def test_one_round_of_training_from_end_to_end(little):
+    train, given = little.train, little.given
     first = train.train(5, given)
-    assert (tmp_path / "one_step_5.safetensors").is_file() and (tmp_path / "steps_7.npz").is_file()
-    assert not (tmp_path / "steps_5.npz").exists()  # the judged sessions are not even drawn
+    kept = {path.name for path in given.work.glob("*.*")}
+    assert {"one_step_5.safetensors", "steps_7.npz", "steps_207.npz"} <= kept
+    assert not kept & {"steps_5.npz", "steps_6.npz", "steps_205.npz", "steps_107.npz"}  # not even drawn
     again = train.train(5, given)  # found again, not trained again
     assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), again.get_weights(), strict=True))
+
+
+def test_another_sky_is_kept_with_its_truth(little):
+    train, given = little.train, little.given
+    own, again = train.kept_sky(107, given), train.kept_sky(107, given)
+    assert len(own.truth.meteors) == 5 and len(train.kept_sky(207, given).truth.meteors) == 10
+    assert np.array_equal(own.frames, again.frames) and own.truth.meteors.equals(again.truth.meteors)
+    assert own.sky == minieuso.SKIES["first"][7]
+    brightest = own.truth.voxels.nlargest(1, "snr").iloc[0]
+    t, y, x = (int(brightest[axis]) for axis in "tyx")
+    about = own.frames[max(t - 20, 0) : t + 20, y, x]
+    assert abs(about.argmax() - min(t, 20)) <= 3
+
+
+def test_a_folder_of_another_recipe_is_refused(little):
+    train, given = little.train, little.given
+    train.check_recipe(given)
+    train.check_recipe(given)
+    with pytest.raises(SystemExit, match="seed"):
+        train.check_recipe(argparse.Namespace(**vars(given) | {"seed": 2}))
+
+
+def test_rows_and_features_survive_the_file(little, monkeypatch):
+    train, given = little.train, little.given
+    rng = np.random.default_rng(0)
+    names, second = train.FEATURES, train.finding.SECOND_FEATURES
+    table = pd.DataFrame({"t_peak": [3, 5], "flag": ["none", "flash"], "speed_err_px": [np.inf, 0.1]})
+    features = pd.DataFrame(rng.standard_normal((2, len(second))), columns=list(second)).astype(float)
+    features.iloc[0, 3], features.iloc[1, 4] = np.inf, np.nan
+    lit = pd.Series([True, False], name="on_meteor")
+    train.keep(pd.concat([table.add_prefix("row_"), features, lit], axis=1), given.work / "tracks_7.csv")
+    rows, kept, on_meteor = train.tracks(7, given)
+    pd.testing.assert_frame_equal(rows, table)
+    pd.testing.assert_frame_equal(kept, features)
+    assert on_meteor.tolist() == [True, False] and set(names) < set(kept)
 
 
 def test_what_was_measured_of_the_fault_hangs_together():
