@@ -221,7 +221,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
         "motion": motion(own, kept, matching),
-        "ground_sigmas": ground_sigmas(own),
+        "near_ground": near_ground(own, matching),
     }
 
 
@@ -305,18 +305,28 @@ def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matchin
     return rows
 
 
-def ground_sigmas(own: minieuso.Session) -> list[float]:
-    """How far the true motion of each bright meteor is from the ground's drift, in units of the Cramér–Rao bound of its light."""
-    found = []
-    for true in own.truth.meteors[own.truth.meteors.snr >= BRIGHT].itertuples():
+def near_ground(own: minieuso.Session, matching: pipeline.Matching) -> dict[str, int]:
+    """How many bright meteors move within 3 σ of the ground's drift, how many others there are, and how many of each are found.
+
+    σ is the Cramér–Rao bound of the speed of each meteor's light.
+    """
+    bright, sigmas = own.truth.meteors[own.truth.meteors.snr >= BRIGHT], []
+    for true in bright.itertuples():
         track = pipeline.fit_track(own.frames, true.t_peak + 0.5, true.y, true.x)
         middle = int(np.clip(true.t_peak, 32, len(own.frames) - 33))
         level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
         bound, _, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
         angle = np.radians(true.direction_deg)
         off = off_ground(true.speed_px * np.sin(angle), true.speed_px * np.cos(angle), own.sky.yaw_deg)
-        found.append(round(float(np.hypot(*off) / bound), 2))
-    return found
+        sigmas.append(float(np.hypot(*off) / bound))
+    close = np.array(sigmas) < 3
+    found = np.isin(np.flatnonzero(own.truth.meteors.snr >= BRIGHT), matching.meteor)
+    return {
+        "within_3_sigma": int(close.sum()),
+        "of": len(close),
+        "found_within": int((close & found).sum()),
+        "found_others": int((~close & found).sum()),
+    }
 
 
 def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -376,7 +386,6 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
 
     stages = list(rows[0]["stages"])
     motions = pd.DataFrame([one for row in rows for one in row["motion"]])
-    near_ground = np.concatenate([row["ground_sigmas"] for row in rows])
     long = motions[motions.n_pixels >= 5]
     kinds = {
         s: pd.DataFrame([row["kinds"][s] for row in rows]).fillna(0).sum().astype(int).sort_values(ascending=False)
@@ -396,7 +405,7 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
         ],
         "kinematics": kinematics(motions),
         # those whose true motion lies so near the ground's that a static flash cannot be told from them by it
-        "near_ground": {"within_3_sigma": int((near_ground < 3).sum()), "of": len(near_ground)},
+        "near_ground": {key: sum(row["near_ground"][key] for row in rows) for key in rows[0]["near_ground"]},
         # tracks of 5 pixels or more as the rows have them, without the response of the pixels
         "as_catalogued": {
             "n": len(long),
@@ -466,7 +475,7 @@ def main(arguments: list[str] | None = None) -> None:
         if part == "catalogue":
             content |= {"threshold": finding.THRESHOLD, "worth_a_fit": finding.WORTH_A_FIT, "floor": finding.FLOOR}
             for row in rows:
-                del row["motion"], row["ground_sigmas"]
+                del row["motion"]
         write_json(given.out / name, content)
     if given.part in ("second-world", "all"):
         path = given.out / "catalogue.json"

@@ -204,5 +204,8 @@ def test_the_committed_numbers_hang_together():
     assert total["n_rows"] == sum(row["n_rows"] for row in rows["sessions"])
     assert total["precision"] == pytest.approx(total["found"] / total["n_rows"], abs=1e-4)
     assert rows["threshold"] == finding.THRESHOLD and rows["floor"] == finding.FLOOR
+    alike = rows["summary"]["near_ground"]
+    assert alike["found_within"] + alike["found_others"] == total["found_of_snr_5"]
+    assert alike["of"] == sum(row["meteors_of_snr_5"] for row in rows["sessions"])
     price = pd.DataFrame(rows["summary"]["price"])
     assert price.found_of_snr_5.is_monotonic_decreasing and price["false"].is_monotonic_decreasing
