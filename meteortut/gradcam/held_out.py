@@ -9,10 +9,11 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from meteortut.gradcam.evaluation import label_tiles
-from meteortut.gradcam.resnet import ResNet34
+from meteortut.gradcam.resnet import ResNet34, fused
 from meteortut.gradcam.tiles import check_image, cut_tiles, tile_origins, tile_probabilities
 from meteortut.gradcam.track import find_tracks
 from meteortut.gradcam.training import FINE_TUNING, Recipe, fine_tune
+from meteortut.gradcam.weights import shipped_network
 
 Points = tuple[np.ndarray, np.ndarray]
 #: Steps between the tiles that show one track, pixels: each is seen in many places of a tile.
@@ -55,14 +56,15 @@ def all_tile_scores(
             f"got {len(images)} images, {len(tracks)} tracks and {len(max_frames)} indices of the maximum; expected as many, "
             "None where there is none."
         )
-    tables = []
+    network = shipped_network() if network is None else network
+    quick, tables = fused(network), []
     for k, (image, track, max_frame) in enumerate(zip(images, tracks, max_frames, strict=True)):
         image = check_image(image, f"images[{k}]")
         origins = tile_origins(image.shape)
         y, x = track if track is not None else (np.empty(0), np.empty(0))
         values = {"frame": k, "y": origins[:, 0], "x": origins[:, 1], "label": label_tiles(origins, y, x)}
         slow = False if max_frame is None else slow_tiles(image, max_frame, origins, network)
-        score = tile_probabilities(cut_tiles(image, origins), network)
+        score = tile_probabilities(cut_tiles(image, origins), quick)
         tables.append(pd.DataFrame(values | {"score": score, "slow": slow}))
     return pd.concat(tables, ignore_index=True)
 

@@ -6,10 +6,12 @@ weights load.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from meteortut.gradcam.weights import official_state
 from meteortut.states import load_state
@@ -100,6 +102,33 @@ class ResNet34(nn.Module):
 
 def _stage(n_in: int, n_out: int, n_blocks: int, stride: int) -> nn.Sequential:
     return nn.Sequential(BasicBlock(n_in, n_out, stride), *(BasicBlock(n_out, n_out) for _ in range(n_blocks - 1)))
+
+
+def fused(network: ResNet34) -> ResNet34:
+    """Copy a network for scoring: each normalisation is worked into the convolution before it, which is half as fast again.
+
+    Parameters
+    ----------
+    network : ResNet34
+        It is not changed.
+
+    Returns
+    -------
+    ResNet34
+        In evaluation mode, channels last in memory; the same logits but for rounding.
+    """
+    network = copy.deepcopy(network).eval()
+    pairs = [(network, "conv1", "bn1")]
+    for module in network.modules():
+        if isinstance(module, BasicBlock):
+            pairs += [(module, "conv1", "bn1"), (module, "conv2", "bn2")]
+            pairs += [(module.downsample, "0", "1")] if module.downsample is not None else []
+    for parent, convolution, normalisation in pairs:
+        one = fuse_conv_bn_eval(parent.get_submodule(convolution), parent.get_submodule(normalisation))
+        setattr(parent, convolution, one)
+        setattr(parent, normalisation, nn.Identity())
+    nn.Module.to(network, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def count_parameters(network: nn.Module) -> int:

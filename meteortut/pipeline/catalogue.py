@@ -13,7 +13,7 @@ from meteortut.focal import GROUND_DRIFT_PX, from_focal, off_ground, to_focal
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.events import check_events, places_to_fit
 from meteortut.pipeline.frames import check_frames
-from meteortut.pipeline.kinematics import fit_track, leaves
+from meteortut.pipeline.kinematics import WIDEST_PX, fit_track, leaves
 from meteortut.pipeline.track import Track
 from meteortut.pipeline.track_box import check_map
 
@@ -22,8 +22,8 @@ INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels", "event")
 #: Moving with the ground, or resting on the focal surface: within so many focal pixels per frame (chosen; 3.5 km/s at 100 km).
 SLOW_PX = 0.03
 #: A light is a flash when it is shorter than this (FWHM, frames: a meteor of 72 km/s shines over 4 km of height) or wider than
-#: this (standard deviation, focal pixels: twice the point spread); chosen.
-SHORTEST_FWHM, WIDEST_PX = 1.2, 1.0
+#: twice the point spread; chosen.
+SHORTEST_FWHM = 1.2
 #: The best of some thousand tracks through noise reaches 4 to 5 σ (chosen).
 LEAST_SNR = 6.0
 #: Two tracks are one meteor when they come this close while both shine, focal pixels (chosen).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ SIZE_BOUNDS, FASTEST_PX = (0.3, 3.0), 1.2
 BELL_RATIOS, SHORTEST_BELL, PEAK_REACH = (8.0, 5.0), 0.15, 4.0
 #: A fit has left the detection when its track passes it at more than this, focal pixels (chosen).
 LEAVES_PX = 2.5
+#: A fit with a larger reduced χ², or a wider image (standard deviation, focal pixels: twice the point spread), may have mixed two
+#: lights (chosen).
+WELL_CHI2, WIDEST_PX = 2.0, 1.0
 #: Residuals beyond this many σ pull less than their square: another source in the box (chosen).
 SOFT_SIGMA = 3.0
 
@@ -81,19 +85,22 @@ def fit_track(
     -----
     Maximum likelihood for Gaussian noise by :func:`scipy.optimize.least_squares`, with a soft loss beyond 3 σ (other sources in the
     box), together with a straight line in time per pixel. The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
-    4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, or runs away
-    to something brighter, it is repeated from a start within half a pixel and two frames, with the width of the point spread.
+    4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, runs away to
+    something brighter, leaves much unexplained (reduced χ² above 2) or finds an image of more than twice the point spread, it is
+    repeated from a start within half a pixel and two frames, with the width of the point spread; the better of the two is kept.
     """
     check_frames(frames, 4)
     _check_place(frames.shape, t, y, x)
     flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
     camera = Camera(gap, flat, noise, fit_size)
     track = _attempt(frames, t, y, x, camera)
-    if track.converged and not leaves(track, t, y, x):
+    stays = track.converged and not leaves(track, t, y, x)
+    if stays and track.chi2 <= WELL_CHI2 and track.light.size <= WIDEST_PX:
         return track
-    # something brighter is near: once more, closer to the detection, as a point
+    # something brighter may be near: once more, closer to the detection, as a point
     close = _attempt(frames, t, y, x, Camera(gap, flat, noise, False), near=True)
-    return close if close.converged and not leaves(close, t, y, x) else track
+    better = close.converged and not leaves(close, t, y, x) and not (stays and track.chi2 <= close.chi2)
+    return close if better else track
 
 
 def _attempt(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> Track:
@@ -166,28 +173,39 @@ def _fit(
 
     used = slice(None, None if camera.fit_size else -1)
     start = vector(light)
-
-    def residuals(values: np.ndarray) -> np.ndarray:
-        model = without_lines(render(_join(values, start), *box.place, camera.gap)) * box.weight
-        return (model - box.data).ravel()
-
-    def slopes(values: np.ndarray) -> np.ndarray:
-        return _slopes(_join(values, start), box, camera)[:, used]
-
+    shorten = lru_cache(maxsize=2)(lambda *values: _shorten(_join(np.array(values), start), box, camera))
     result = least_squares(
-        residuals,
+        lambda values: shorten(*values)[1],
         np.clip(start, limits[0] + 1e-9, limits[1] - 1e-9)[used],
-        slopes,
+        lambda values: shorten(*values)[0],
         bounds=limits[:, used],
         x_scale="jac",
-        loss="soft_l1",
-        f_scale=SOFT_SIGMA,
         max_nfev=most,
         xtol=10 * tolerance,
         ftol=tolerance,
     )
     inside = bool((np.abs(result.active_mask[:5]) == 0).all())
     return _join(result.x, start), result.success and inside
+
+
+def _shorten(light: MovingLight, box: Box, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (n, n - 1) and residuals (n,) that stand for those of all voxels: n is ten, or nine when the size is known.
+
+    A step of the fit asks for the slopes' products with each other and with the residuals, and for the residuals' length. The
+    triangle of a QR decomposition has the same, for thousands of voxels, in n rows.
+    """
+    used = box.weight > 0
+    slopes = derivatives(light, *box.place, camera.gap)[: None if camera.fit_size else -1]
+    both = np.concatenate([slopes, light.light * slopes[5:6]])[..., used, None]  # the light's slope is the light of one
+    both = (without_lines(both)[..., 0] * box.weight[used]).reshape(len(both), -1)
+    residuals = both[-1] - box.data[:, used].ravel()
+    # the soft loss 2 (√(1 + z²) - 1), z in units of SOFT_SIGMA, as the square of a softened residual
+    root = np.sqrt(1 + (residuals / SOFT_SIGMA) ** 2)
+    soft = np.sqrt((root + 1) / 2)
+    both[:-1] *= soft / root
+    both[-1] = residuals / soft
+    triangle = np.linalg.qr(both.T, mode="r")
+    return triangle[:, :-1], triangle[:, -1]
 
 
 def _join(values: np.ndarray, start: np.ndarray) -> MovingLight:

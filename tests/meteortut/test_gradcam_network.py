@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 from meteortut import gradcam  # noqa: E402
+from meteortut.gradcam.resnet import fused  # noqa: E402
 from meteortut.gradcam.tiles import check_image, network_input, tile_probabilities  # noqa: E402
 from meteortut.states import save_weights  # noqa: E402
 
@@ -70,6 +71,17 @@ def test_a_block_without_weights_passes_its_input_on():
 
 
 # --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fused_copy_scores_alike_and_leaves_the_network_alone(network, tiles):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    quick = fused(network)
+    with torch.inference_mode():
+        given = network_input(tiles)
+        torch.testing.assert_close(quick(given), network.eval()(given), rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in quick.modules())
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
 
 
 def official_file(folder: Path, content: object) -> Path:
