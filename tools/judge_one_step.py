@@ -427,7 +427,7 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
         rows.append(row)
         print("second world", row, flush=True)
     sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("with_yaw", "without_yaw")}
-    return {"looks": 2, **sums, "sessions": rows}
+    return {"looks": 3, **sums, "sessions": rows}
 
 
 def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:

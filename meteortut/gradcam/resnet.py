@@ -118,14 +118,15 @@ def fused(network: ResNet34) -> ResNet34:
         In evaluation mode, channels last in memory; the same logits but for rounding.
     """
     network = copy.deepcopy(network).eval()
-    pairs = [(network, "conv1", "bn1")]
+    pairs: list[tuple[nn.Module, str, str]] = [(network, "conv1", "bn1")]
     for module in network.modules():
         if isinstance(module, BasicBlock):
             pairs += [(module, "conv1", "bn1"), (module, "conv2", "bn2")]
             pairs += [(module.downsample, "0", "1")] if module.downsample is not None else []
     for parent, convolution, normalisation in pairs:
-        one = fuse_conv_bn_eval(parent.get_submodule(convolution), parent.get_submodule(normalisation))
-        setattr(parent, convolution, one)
+        before, after = parent.get_submodule(convolution), parent.get_submodule(normalisation)
+        assert isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)
+        setattr(parent, convolution, fuse_conv_bn_eval(before, after))
         setattr(parent, normalisation, nn.Identity())
     nn.Module.to(network, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -204,7 +204,7 @@ def _shorten(light: MovingLight, box: Box, camera: Camera) -> tuple[np.ndarray, 
     soft = np.sqrt((root + 1) / 2)
     both[:-1] *= soft / root
     both[-1] = residuals / soft
-    triangle = np.linalg.qr(both.T, mode="r")
+    triangle = np.asarray(np.linalg.qr(both.T, mode="r"))
     return triangle[:, :-1], triangle[:, -1]
 
 
