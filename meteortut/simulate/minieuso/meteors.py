@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from meteortut.focal import (
     FRAME_S,
@@ -116,7 +115,7 @@ def may_be_hit(population: Population, camera: Camera, sky: Sky) -> np.ndarray:
     return peak >= HIT_SIGMA * least_light(camera.response.max(), sky)
 
 
-def find_hits(population: Population, i: int, background: Background) -> pd.DataFrame:
+def find_hits(population: Population, i: int, background: Background) -> np.recarray:
     """Sparse hit voxels of one meteor, from its noiseless signal.
 
     Parameters
@@ -129,7 +128,7 @@ def find_hits(population: Population, i: int, background: Background) -> pd.Data
 
     Returns
     -------
-    DataFrame, a row per voxel
+    recarray of shape (n_voxels,)
         ``t``, ``y``, ``x``, ``counts`` (signal, counts per GTU), ``snr`` (signal / σ of the frame without the meteor). Empty if
         no pixel peaks at 4 σ.
     """
@@ -182,14 +181,15 @@ def hits(signal: np.ndarray, snr: np.ndarray) -> np.ndarray:
     return hit_pixel & (frame > before) & (frame < after)
 
 
-def _voxels(place: np.ndarray, counts: np.ndarray, snr: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"t": place[0], "y": place[1], "x": place[2], "counts": counts, "snr": snr})
+def _voxels(place: np.ndarray, counts: np.ndarray, snr: np.ndarray) -> np.recarray:
+    kinds = [("t", int), ("y", int), ("x", int), ("counts", counts.dtype), ("snr", snr.dtype)]
+    return np.rec.fromarrays([*place, counts, snr], dtype=kinds)
 
 
-def summary(population: Population, i: int, voxels: pd.DataFrame, gap_px: float) -> dict[str, float]:
+def summary(population: Population, i: int, voxels: np.recarray, gap_px: float) -> dict[str, float]:
     """One row of ``Truth.meteors``, without its number; ``voxels`` as :func:`find_hits` gives them, at least one."""
     source = population.sources
-    brightest = voxels.iloc[int(voxels.counts.argmax())]
+    brightest = voxels[int(voxels.counts.argmax())]
     return {
         "t_first": int(voxels.t.min()),
         "t_peak": int(brightest.t),
@@ -206,6 +206,6 @@ def summary(population: Population, i: int, voxels: pd.DataFrame, gap_px: float)
         "speed_px": float(np.hypot(source.vy[i], source.vx[i])),
         "amplitude": float(brightest.counts),
         "snr": float(brightest.snr),
-        "n_pixels": len(voxels.groupby(["y", "x"])),
-        "n_lit_frames": int(voxels.t.nunique()),
+        "n_pixels": len(set(zip(voxels.y.tolist(), voxels.x.tolist(), strict=True))),
+        "n_lit_frames": len(np.unique(voxels.t)),
     }

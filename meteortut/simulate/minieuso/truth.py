@@ -115,16 +115,16 @@ def draw_truth(background: Background, world: World, n_meteors: int, rng: np.ran
     ValueError
         If a million meteors do not suffice: the sky is too bright.
     """
-    found: list[tuple[dict, pd.DataFrame, Sources]] = []
+    found: list[tuple[dict, np.recarray, Sources]] = []
     for _ in range(MOST_BATCHES):
         if len(found) == n_meteors:
             break
         camera, sky = background.camera, background.sky
         population = draw_meteors(BATCH, world, sky, camera, background.n_frames, rng)
         for i in np.flatnonzero(may_be_hit(population, camera, sky)):
-            voxels = find_hits(population, int(i), background)
-            if len(voxels):
-                found.append((summary(population, int(i), voxels, camera.gap_px), voxels, population.sources.take([i])))
+            own = find_hits(population, int(i), background)
+            if len(own):
+                found.append((summary(population, int(i), own, camera.gap_px), own, population.sources.take([i])))
             if len(found) == n_meteors:
                 break
     if len(found) < n_meteors:
@@ -135,9 +135,13 @@ def draw_truth(background: Background, world: World, n_meteors: int, rng: np.ran
     found.sort(key=lambda item: item[0]["t_first"])
     meteors = pd.DataFrame([{"meteor": k, **row} for k, (row, _, _) in enumerate(found)], columns=COLUMNS)
     meteors = meteors.astype({name: int if name in INTEGERS else float for name in COLUMNS})
-    tables = [voxels.assign(meteor=k) for k, (_, voxels, _) in enumerate(found)]
-    empty = pd.DataFrame({name: pd.Series(dtype=int) for name in ("meteor", "t", "y", "x")} | {"counts": [], "snr": []})
-    voxels = pd.concat(tables, ignore_index=True)[list(empty)] if tables else empty
+    voxels = pd.DataFrame(
+        {name: pd.Series(dtype=int) for name in ("meteor", "t", "y", "x")} | {"counts": [], "snr": []}
+    )
+    if found:
+        of_meteor = np.repeat(np.arange(n_meteors), [len(own) for _, own, _ in found])
+        joined = np.concatenate([own for _, own, _ in found])
+        voxels = pd.DataFrame({"meteor": of_meteor} | {name: joined[name] for name in joined.dtype.names})
     nothing = draw_meteors(0, world, background.sky, background.camera, 1, rng).sources
     sources = concatenate([nothing, *(source for _, _, source in found)])
     return Truth(meteors, voxels, background.confusers(), background, sources)
