@@ -149,6 +149,16 @@ def test_a_dead_pixel_and_a_flat_field_are_taken_into_account():
     assert known.light.speed_px == pytest.approx(LIGHT.speed_px, rel=0.01)
 
 
+def test_a_pixel_that_hardly_shines_has_no_say():
+    frames = sky(LIGHT, rng=4)
+    alone = fit_track(frames, *where(LIGHT))
+    frames[:, 20, 12] = 1e-150 * (1 + np.random.default_rng(5).random(len(frames)))
+    almost_dead = fit_track(frames, *where(LIGHT))
+    assert almost_dead.light.speed_px == pytest.approx(alone.light.speed_px, rel=0.02)
+    frames[:, 20, 12] = 0
+    assert astuple(almost_dead.light) == pytest.approx(astuple(fit_track(frames, *where(LIGHT)).light), rel=1e-6)
+
+
 def test_hit_pixels_follow_the_rule_of_the_truth():
     track = fit_track(sky(LIGHT), *where(LIGHT))
     signal = render(LIGHT, 0, 120, ROWS, ROWS) * 128
