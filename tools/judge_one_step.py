@@ -415,8 +415,13 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
     }
 
 
+def looks(path: Path) -> int:
+    """How many versions of the weights were shown to the second world, by the report of the last one."""
+    return json.loads(path.read_text())["looks_at_second_world"] if path.exists() else 0
+
+
 def second_world(given: argparse.Namespace) -> dict[str, Any]:
-    """The shipped finder on the eight skies of the second world, that no setting was chosen on; two versions were shown to them."""
+    """The shipped finder on the eight skies of the second world, that no setting was chosen on."""
     rows = []
     for own in minieuso.sessions(given.seed, given.frames, world="second"):
         meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
@@ -427,7 +432,7 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
         rows.append(row)
         print("second world", row, flush=True)
     sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("with_yaw", "without_yaw")}
-    return {"looks": 3, **sums, "sessions": rows}
+    return {**sums, "sessions": rows}
 
 
 def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
@@ -474,12 +479,14 @@ def main(arguments: list[str] | None = None) -> None:
         content = provenance(given, began) | {"summary": summarise(rows), "sessions": rows}
         if part == "catalogue":
             content |= {"threshold": finding.THRESHOLD, "worth_a_fit": finding.WORTH_A_FIT, "floor": finding.FLOOR}
+            content["looks_at_second_world"] = looks(given.out / name)
             for row in rows:
                 del row["motion"]
         write_json(given.out / name, content)
     if given.part in ("second-world", "all"):
         path = given.out / "catalogue.json"
-        write_json(path, json.loads(path.read_text()) | {"second_world": second_world(given)})
+        counted = {"looks_at_second_world": looks(path) + 1, "second_world": second_world(given)}
+        write_json(path, json.loads(path.read_text()) | counted)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def all_tile_scores(
     tracks : sequence of ((n_points,), (n_points,)) or None
         Labelled points (y, x) of each image's meteor, pixels; None when it has none.
     network : ResNet34, optional
-        By default the network that ships.
+        By default the network that ships. Tiles are scored by a fused copy: the same scores but for rounding.
     max_frames : sequence of ndarray of shape (height, width) or None, optional
         Index of the maximum of each image, where there is one.
 
@@ -57,7 +57,7 @@ def all_tile_scores(
             "None where there is none."
         )
     network = shipped_network() if network is None else network
-    quick, tables = fused(network), []
+    quick, tables = fused(network), []  # Grad-CAM, which finds the slow tracks, needs the network as it is
     for k, (image, track, max_frame) in enumerate(zip(images, tracks, max_frames, strict=True)):
         image = check_image(image, f"images[{k}]")
         origins = tile_origins(image.shape)

@@ -105,7 +105,7 @@ def _stage(n_in: int, n_out: int, n_blocks: int, stride: int) -> nn.Sequential:
 
 
 def fused(network: ResNet34) -> ResNet34:
-    """Copy a network for scoring: each normalisation is worked into the convolution before it, which is half as fast again.
+    """Copy a network for scoring: each normalisation becomes part of the convolution before it, which saves its time.
 
     Parameters
     ----------

@@ -21,8 +21,7 @@ from meteortut.pipeline.track_box import check_map
 INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels", "event")
 #: Moving with the ground, or resting on the focal surface: within so many focal pixels per frame (chosen; 3.5 km/s at 100 km).
 SLOW_PX = 0.03
-#: A light is a flash when it is shorter than this (FWHM, frames: a meteor of 72 km/s shines over 4 km of height) or wider than
-#: twice the point spread; chosen.
+#: A shorter light is a flash (FWHM, frames: a meteor of 72 km/s shines over 4 km of height); chosen.
 SHORTEST_FWHM = 1.2
 #: The best of some thousand tracks through noise reaches 4 to 5 σ (chosen).
 LEAST_SNR = 6.0
@@ -60,7 +59,8 @@ def build_catalogue(
         ``x`` (array pixels, in the frame ``t_peak``), ``n_pixels`` (hit pixels, at 4 σ; at least 1), ``speed_px`` (apparent,
         focal pixels per frame), ``direction_deg`` (atan2(dy, dx)), ``score`` (of the event), ``snr`` (of the brightest voxel),
         ``track_snr`` (of all light), ``speed_err_px``, ``direction_err_deg``, ``y_err``, ``x_err`` (standard deviations), ``vy``,
-        ``vx``, ``fwhm`` (of the light curve, frames), ``size_px`` (standard deviation of the image), ``chi2``, ``event`` (row of
+        ``vx``, ``fwhm`` (of the light curve, frames), ``size_px`` (standard deviation of the image; that of the point spread where
+        :func:`fit_track` had to assume it), ``chi2``, ``event`` (row of
         ``events``, from 0), ``flag``:
 
         * ``"none"``: nothing speaks against a meteor.

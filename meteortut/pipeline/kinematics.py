@@ -36,7 +36,7 @@ BELL_RATIOS, SHORTEST_BELL, PEAK_REACH = (8.0, 5.0), 0.15, 4.0
 #: A fit has left the detection when its track passes it at more than this, focal pixels (chosen).
 LEAVES_PX = 2.5
 #: A fit with a larger reduced χ², or a wider image (standard deviation, focal pixels: twice the point spread), may have mixed two
-#: lights (chosen).
+#: lights, and is tried again; what stays that wide is a flash (chosen).
 WELL_CHI2, WIDEST_PX = 2.0, 1.0
 #: Residuals beyond this many σ pull less than their square: another source in the box (chosen).
 SOFT_SIGMA = 3.0
@@ -68,7 +68,7 @@ def fit_track(
         Standard deviation of a pixel in a frame, 0 in pixels that are not to be used; by default √(B / 16 384), B its median
         over the frames used.
     fit_size : bool
-        Whether the width of the image is fitted, or taken to be the point spread.
+        Whether the width of the image is fitted, or taken to be the point spread (which may happen all the same: see the notes).
 
     Returns
     -------
@@ -87,7 +87,9 @@ def fit_track(
     box), together with a straight line in time per pixel. The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
     4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, runs away to
     something brighter, leaves much unexplained (reduced χ² above 2) or finds an image of more than twice the point spread, it is
-    repeated from a start within half a pixel and two frames, with the width of the point spread; the better of the two is kept.
+    repeated from a start within half a pixel and two frames, with the width of the point spread. The second fit is kept if it holds
+    and the first does not, or if both hold and its reduced χ² is lower. (Each has frames and pixels of its own: what is compared is
+    how well each explains what it was given.)
     """
     check_frames(frames, 4)
     _check_place(frames.shape, t, y, x)
@@ -171,14 +173,15 @@ def _fit(
 ) -> tuple[MovingLight, bool]:
     from scipy.optimize import least_squares  # slow to import
 
-    used = slice(None, None if camera.fit_size else -1)
+    free = slice(None, None if camera.fit_size else -1)
     start = vector(light)
+    # the solver asks for residuals and for slopes of the same point, one after the other
     shorten = lru_cache(maxsize=2)(lambda *values: _shorten(_join(np.array(values), start), box, camera))
     result = least_squares(
         lambda values: shorten(*values)[1],
-        np.clip(start, limits[0] + 1e-9, limits[1] - 1e-9)[used],
+        np.clip(start, limits[0] + 1e-9, limits[1] - 1e-9)[free],
         lambda values: shorten(*values)[0],
-        bounds=limits[:, used],
+        bounds=limits[:, free],
         x_scale="jac",
         max_nfev=most,
         xtol=10 * tolerance,
@@ -189,16 +192,19 @@ def _fit(
 
 
 def _shorten(light: MovingLight, box: Box, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes (n, n - 1) and residuals (n,) that stand for those of all voxels: n is ten, or nine when the size is known.
+    """Slopes (n, n - 1) and softened residuals (n,) that stand for those of all voxels; n is ten, nine when the size is known.
 
     A step of the fit asks for the slopes' products with each other and with the residuals, and for the residuals' length. The
-    triangle of a QR decomposition has the same, for thousands of voxels, in n rows.
+    triangle of a QR decomposition has the same in n rows (fewer when there are fewer voxels), for thousands of them. The loss is
+    :func:`scipy.optimize.least_squares`' "soft_l1", put into the residuals; only its curvature is approximated in another way.
     """
-    used = box.weight > 0
+    alive = box.weight > 0
     slopes = derivatives(light, *box.place, camera.gap)[: None if camera.fit_size else -1]
-    both = np.concatenate([slopes, light.light * slopes[5:6]])[..., used, None]  # the light's slope is the light of one
-    both = (without_lines(both)[..., 0] * box.weight[used]).reshape(len(both), -1)
-    residuals = both[-1] - box.data[:, used].ravel()
+    both = np.concatenate([slopes, light.light * slopes[5:6]])[
+        ..., alive, None
+    ]  # the light's slope is the light of one
+    both = (without_lines(both)[..., 0] * box.weight[alive]).reshape(len(both), -1)
+    residuals = both[-1] - box.data[:, alive].ravel()
     # the soft loss 2 (√(1 + z²) - 1), z in units of SOFT_SIGMA, as the square of a softened residual
     root = np.sqrt(1 + (residuals / SOFT_SIGMA) ** 2)
     soft = np.sqrt((root + 1) / 2)

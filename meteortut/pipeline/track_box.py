@@ -22,7 +22,7 @@ BELLS = np.array([1.0, 2.0, 4.0, 8.0])
 START_FRAMES, START_PX = 32, 9
 #: A pixel varies more than its noise above this ratio, told from at least so many frames without the light (chosen).
 RESTLESS, FEWEST_DARK = 1.5, 10
-#: A pixel with less noise than this part of the others' does not count anything (chosen).
+#: A pixel with less noise than this part of the others' is taken for dead, so that weights stay finite (chosen).
 DEAD = 1e-6
 
 
@@ -100,8 +100,9 @@ def read_box(
     level = np.median(cube, axis=0)
     sigma = np.sqrt(np.maximum(level, 0) / GTU_PER_FRAME) if camera.noise is None else camera.noise[part]
     flat = np.ones(level.shape) if camera.flat is None else camera.flat[part]
-    # a pixel that never changes is dead, whatever it shows; so is one that hardly shines
-    alive = (sigma > DEAD * np.median(sigma)) & (flat > 0) & (np.ptp(cube, axis=0) > 0)
+    # a pixel that never changes is dead, whatever it shows
+    shines = sigma > DEAD * (np.median(sigma[sigma > 0]) if (sigma > 0).any() else 0.0)
+    alive = shines & (flat > 0) & (np.ptp(cube, axis=0) > 0)
     sigma = sigma * np.where(alive, _unrest(cube, np.where(alive, sigma, 1.0), first, lit), 1.0)
     weight = np.divide(1.0, sigma, out=np.zeros(level.shape), where=alive)
     return Box(first, rows, columns, without_lines(cube) * weight, weight * flat)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meteortut.focal import FRAME_S, METEOR_DRIFT_PX, METEOR_ISS_KM_S, METEOR_KM_PX, from_focal, to_focal
+from meteortut.pipeline import kinematics
 from meteortut.pipeline.fisher import cramer_rao
-from meteortut.pipeline.kinematics import fit_track, remove_drift
-from meteortut.pipeline.track_box import estimate_flat
+from meteortut.pipeline.kinematics import SOFT_SIGMA, _shorten, fit_track, remove_drift
+from meteortut.pipeline.track_box import Camera, cut, estimate_flat
 from meteortut.pipeline.track_model import (
     MovingLight,
     derivatives,
@@ -157,6 +158,63 @@ def test_a_pixel_that_hardly_shines_has_no_say():
     assert almost_dead.light.speed_px == pytest.approx(alone.light.speed_px, rel=0.02)
     frames[:, 20, 12] = 0
     assert astuple(almost_dead.light) == pytest.approx(astuple(fit_track(frames, *where(LIGHT)).light), rel=1e-6)
+
+
+@pytest.mark.parametrize("fit_size", [True, False])
+def test_ten_rows_stand_for_all_voxels(fit_size):
+    camera, frames = Camera(1.0, None, None, fit_size), sky(LIGHT, rng=6)
+    frames[58:63, 21, 14] += 0.2  # an outlier, so that the soft loss matters
+    frames[:, 19, 12] = 0  # and a dead pixel
+    box, light = cut(frames, LIGHT, camera), replace(LIGHT, vy=0.23, light=0.45)
+    slopes, residuals = _shorten(light, box, camera)
+    n_free = 9 if fit_size else 8
+    assert slopes.shape == (n_free + 1, n_free) and residuals.shape == (n_free + 1,)
+
+    def cost(values: np.ndarray) -> float:
+        model = without_lines(render(from_vector(values), *box.place)) * box.weight
+        z = ((model - box.data) / SOFT_SIGMA) ** 2
+        return float(SOFT_SIGMA**2 * (np.sqrt(1 + z) - 1).sum())
+
+    start = vector(light)
+    assert residuals @ residuals / 2 == pytest.approx(cost(start), rel=1e-9)
+    for k in range(n_free):
+        step = np.zeros(9)
+        step[k] = 1e-6
+        assert slopes[:, k] @ residuals == pytest.approx(
+            (cost(start + step) - cost(start - step)) / 2e-6, rel=1e-3, abs=1e-3
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({}, None, "first"),  # nothing to doubt: no second attempt
+        ({"chi2": 3.0}, {"chi2": 1.5}, "second"),
+        ({"chi2": 3.0}, {"chi2": 3.5}, "first"),
+        ({"size": 1.4}, {"chi2": 0.5}, "second"),
+        ({"size": 1.4}, {"chi2": 9.0}, "first"),
+        ({"chi2": 3.0}, {"chi2": 1.5, "converged": False}, "first"),
+        ({"converged": False}, {"chi2": 9.0}, "second"),
+        ({"converged": False}, {"chi2": 0.5, "converged": False}, "first"),
+    ],
+)
+def test_a_doubtful_fit_is_tried_again_and_the_better_one_kept(monkeypatch, first, second, kept):
+    frames = sky(LIGHT, rng=7)
+    good = fit_track(frames, *where(LIGHT))
+
+    def such(track, chi2=1.0, size=0.5, converged=True):
+        return replace(track, chi2=chi2, converged=converged, light=replace(track.light, size=size))
+
+    tracks = {"first": such(good, **first), "second": None if second is None else such(good, **second)}
+    attempts = iter(name for name in tracks if tracks[name] is not None)
+    monkeypatch.setattr(kinematics, "_attempt", lambda *_, **__: tracks[next(attempts)])
+    assert fit_track(frames, *where(LIGHT)) is tracks[kept]
+    assert next(attempts, None) is None
+
+
+def test_a_wide_glow_stays_wide():
+    glow = replace(LIGHT, vy=0.0, vx=0.0, size=2.0, light=8.0)
+    assert fit_track(sky(glow, rng=8), *where(glow)).light.size == pytest.approx(2.0, rel=0.1)
 
 
 def test_hit_pixels_follow_the_rule_of_the_truth():
