@@ -60,8 +60,7 @@ def build_catalogue(
         focal pixels per frame), ``direction_deg`` (atan2(dy, dx)), ``score`` (of the event), ``snr`` (of the brightest voxel),
         ``track_snr`` (of all light), ``speed_err_px``, ``direction_err_deg``, ``y_err``, ``x_err`` (standard deviations), ``vy``,
         ``vx``, ``fwhm`` (of the light curve, frames), ``size_px`` (standard deviation of the image; that of the point spread where
-        :func:`fit_track` had to assume it), ``chi2``, ``event`` (row of
-        ``events``, from 0), ``flag``:
+        :func:`fit_track` had to assume it), ``chi2``, ``event`` (row of ``events``, from 0), ``flag``:
 
         * ``"none"``: nothing speaks against a meteor.
         * ``"failed"``: the fit did not converge, or went elsewhere; the place is that of the event.

@@ -200,9 +200,8 @@ def _shorten(light: MovingLight, box: Box, camera: Camera) -> tuple[np.ndarray, 
     """
     alive = box.weight > 0
     slopes = derivatives(light, *box.place, camera.gap)[: None if camera.fit_size else -1]
-    both = np.concatenate([slopes, light.light * slopes[5:6]])[
-        ..., alive, None
-    ]  # the light's slope is the light of one
+    model = light.light * slopes[5:6]  # the slope with the light is the track of a light of one
+    both = np.concatenate([slopes, model])[..., alive, None]
     both = (without_lines(both)[..., 0] * box.weight[alive]).reshape(len(both), -1)
     residuals = both[-1] - box.data[:, alive].ravel()
     # the soft loss 2 (√(1 + z²) - 1), z in units of SOFT_SIGMA, as the square of a softened residual
@@ -218,17 +217,13 @@ def _join(values: np.ndarray, start: np.ndarray) -> MovingLight:
     return from_vector(np.concatenate([values, start[len(values) :]]))
 
 
-def _slopes(light: MovingLight, box: Box, camera: Camera) -> np.ndarray:
-    slopes = without_lines(derivatives(light, *box.place, camera.gap)) * box.weight
-    return slopes.reshape(len(slopes), -1).T
-
-
 def _describe(box: Box, light: MovingLight, camera: Camera, success: bool) -> Track:
     signal = render(light, *box.place, camera.gap) * box.weight
     residual = without_lines(signal) - box.data
     free = np.count_nonzero(box.weight) * (len(residual) - 2) - (9 if camera.fit_size else 8)
     chi2 = float((residual**2).sum() / max(free, 1))
-    covariance = covariance_of(_slopes(light, box, camera), camera.fit_size) * max(chi2, 1.0)
+    slopes = without_lines(derivatives(light, *box.place, camera.gap)) * box.weight
+    covariance = covariance_of(slopes.reshape(len(slopes), -1).T, camera.fit_size) * max(chi2, 1.0)
     hit = signal.max(axis=0) >= HIT_SIGMA
     corner = np.array([box.first, box.rows[0], box.columns[0]])
     t, y, x = (int(k) for k in np.array(np.unravel_index(signal.argmax(), signal.shape)) + corner)
