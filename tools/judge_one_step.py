@@ -29,9 +29,10 @@ from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge
 from meteortut.focal import FRAME_S, off_ground, to_focal
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
+from meteortut.pipeline.camera import Camera
+from meteortut.pipeline.kinematics import fit_at
 from meteortut.pipeline.matching import near
 from meteortut.pipeline.step_features import STEP
-from meteortut.pipeline.track_features import without_yaw
 from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 
@@ -195,13 +196,14 @@ def two_step_operations(grid: ChunkGrid | None = None) -> float:
 def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     """The catalogue of one session, as find_meteors makes it with judges that have not seen it.
 
-    Without the drift's direction the same rows are judged; which of two rows of one light is kept is not asked anew.
+    Once with the response of the pixels and the direction of the drift known, once (``blind``) with neither.
     """
     own = session(name, given)
-    table, features, _ = training.tracks(name, given)
     second = training.judges(training.pair_of(name), given, "second")
-    table = table.assign(score=second.probability(features))
-    blind = second.probability(without_yaw(features))
+    table, blind = (
+        rows.assign(score=second.probability(features))
+        for rows, features, _ in (training.tracks(name, given, blind=kind) for kind in (False, True))
+    )
     events, _, _ = training.candidates(name, given)
     meteors, n = own.truth.meteors, len(own.frames)
     kept = table[table.score >= finding.THRESHOLD]
@@ -212,7 +214,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "meteors": len(meteors),
         "meteors_of_snr_5": int((meteors.snr >= BRIGHT).sum()),
         **result(matching, meteors),
-        "without_yaw": result(pipeline.match_events(table[blind >= finding.THRESHOLD], meteors, n), meteors),
+        "blind": result(pipeline.match_events(blind[blind.score >= finding.THRESHOLD], meteors, n), meteors),
         "price": [
             {"threshold": t} | result(pipeline.match_events(table[table.score >= t], meteors, n), meteors)
             for t in JUDGE_THRESHOLDS
@@ -220,8 +222,8 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "kinds": {stage: count_kinds(rows, own) for stage, rows in stages.items()},
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
-        "motion": motion(own, kept, matching),
-        "near_ground": near_ground(own, matching),
+        "motion": motion(own, kept, matching, training.camera_of(own)),
+        "near_ground": near_ground(own, matching, training.camera_of(own)),
     }
 
 
@@ -273,49 +275,49 @@ def calibration(table: pd.DataFrame, is_meteor: np.ndarray) -> list[dict[str, fl
     ]
 
 
-def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matching) -> list[dict[str, float]]:
-    """Errors of speed and direction of the rows found, fitted once more with the response of the pixels known from the stream."""
-    flat, meteors, rows = pipeline.estimate_flat(own.frames), own.truth.meteors, []
+def motion(
+    own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matching, camera: Camera
+) -> list[dict[str, float]]:
+    """Errors of speed and direction of the rows found, and the Cramér–Rao bound of each light."""
+    meteors, rows = own.truth.meteors, []
     for row, k in zip(kept.iloc[matching.found].itertuples(), matching.meteor, strict=True):
         true = meteors.iloc[k]
-        track = pipeline.fit_track(own.frames, row.t_peak + 0.5, row.y, row.x, flat=flat)
-        middle = int(np.clip(track.light.t, 32, len(own.frames) - 33))
-        level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
-        bound_speed, bound_direction, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
-        speed, azimuth = pipeline.remove_drift(track.light.vy, track.light.vx, own.sky.yaw_deg)
-        true_speed = true.speed_km_s * np.sin(np.radians(true.zenith_deg))
-        row_speed, row_azimuth = pipeline.remove_drift(row.vy, row.vx, own.sky.yaw_deg)
-        turned = (track.light.direction_deg - true.direction_deg + 180) % 360 - 180
+        track = fit_at(own.frames, row.t_peak + 0.5, row.y, row.x, camera)
+        bound_speed, bound_direction = bounds(own, track)
+        speed, azimuth = pipeline.remove_drift(row.vy, row.vx, own.sky.yaw_deg)
         rows.append(
             {
                 "n_pixels": int(true.n_pixels),
                 "snr": float(true.snr),
-                "converged": bool(track.converged),
-                "true_km_s": float(true_speed),
+                "trusted": row.flag != "failed",
+                "true_km_s": float(true.speed_km_s * np.sin(np.radians(true.zenith_deg))),
                 "km_s": float(speed),
                 "azimuth_error_deg": float((azimuth - true.azimuth_deg + 180) % 360 - 180),
-                "speed_error_px": float(track.light.speed_px - true.speed_px),
-                "direction_error_deg": float(turned),
-                "speed_bound_px": float(bound_speed),
-                "row_km_s": float(row_speed),
-                "row_azimuth_error_deg": float((row_azimuth - true.azimuth_deg + 180) % 360 - 180),
-                "direction_bound_deg": float(bound_direction),
+                "speed_error_px": float(row.speed_px - true.speed_px),
+                "direction_error_deg": float((row.direction_deg - true.direction_deg + 180) % 360 - 180),
+                "speed_bound_px": bound_speed,
+                "direction_bound_deg": bound_direction,
             }
         )
     return rows
 
 
-def near_ground(own: minieuso.Session, matching: pipeline.Matching) -> dict[str, int]:
+def bounds(own: minieuso.Session, track: pipeline.Track) -> tuple[float, float]:
+    """Cramér–Rao bounds of speed and direction of a light, over the background that the frames show."""
+    middle = int(np.clip(track.light.t, 32, len(own.frames) - 33))
+    level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
+    speed, direction, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
+    return float(speed), float(direction)
+
+
+def near_ground(own: minieuso.Session, matching: pipeline.Matching, camera: Camera) -> dict[str, int]:
     """How many bright meteors move within 3 σ of the ground's drift, how many others there are, and how many of each are found.
 
     σ is the Cramér–Rao bound of the speed of each meteor's light.
     """
     bright, sigmas = own.truth.meteors[own.truth.meteors.snr >= BRIGHT], []
     for true in bright.itertuples():
-        track = pipeline.fit_track(own.frames, true.t_peak + 0.5, true.y, true.x)
-        middle = int(np.clip(true.t_peak, 32, len(own.frames) - 33))
-        level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
-        bound, _, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
+        bound, _ = bounds(own, fit_at(own.frames, true.t_peak + 0.5, true.y, true.x, camera))
         angle = np.radians(true.direction_deg)
         off = off_ground(true.speed_px * np.sin(angle), true.speed_px * np.cos(angle), own.sky.yaw_deg)
         sigmas.append(float(np.hypot(*off) / bound))
@@ -351,7 +353,7 @@ def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "from": low,
                 "to": high,
                 "n": len(part),
-                "converged": round(float(part.converged.mean()), 4),
+                "trusted": round(float(part.trusted.mean()), 4),
                 "speed_error_percent_median": round(float(error.median()), 2),
                 "speed_interval": [round(float(k), 2) for k in np.quantile(draws, [0.025, 0.975])],
                 "speed_error_km_s_median": round(float((part.km_s - part.true_km_s).abs().median()), 3),
@@ -386,7 +388,6 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
 
     stages = list(rows[0]["stages"])
     motions = pd.DataFrame([one for row in rows for one in row["motion"]])
-    long = motions[motions.n_pixels >= 5]
     kinds = {
         s: pd.DataFrame([row["kinds"][s] for row in rows]).fillna(0).sum().astype(int).sort_values(ascending=False)
         for s in stages
@@ -394,7 +395,7 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
     bins = range(len(rows[0]["calibration"]))
     return {
         "all": total(rows),
-        "without_yaw": total([row["without_yaw"] for row in rows]),
+        "blind": total([row["blind"] for row in rows]),
         "price": [{"threshold": t} | total([row["price"][k] for row in rows]) for k, t in enumerate(JUDGE_THRESHOLDS)],
         "stages": {stage: total([row["stages"][stage] for row in rows]) for stage in stages},
         "kinds": {stage: counts.to_dict() for stage, counts in kinds.items()},
@@ -406,12 +407,6 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
         "kinematics": kinematics(motions),
         # those whose true motion lies so near the ground's that a static flash cannot be told from them by it
         "near_ground": {key: sum(row["near_ground"][key] for row in rows) for key in rows[0]["near_ground"]},
-        # tracks of 5 pixels or more as the rows have them, without the response of the pixels
-        "as_catalogued": {
-            "n": len(long),
-            "speed_error_percent_median": round(float(100 * (long.row_km_s / long.true_km_s - 1).abs().median()), 2),
-            "direction_error_deg_median": round(float(long.row_azimuth_error_deg.abs().median()), 2),
-        },
     }
 
 
@@ -426,12 +421,13 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
     for own in minieuso.sessions(given.seed, given.frames, world="second"):
         meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
         row["meteors_of_snr_5"] = int((meteors.snr >= BRIGHT).sum())
-        for key, yaw in (("with_yaw", own.sky.yaw_deg), ("without_yaw", None)):
-            found = pipeline.find_meteors(own.frames, yaw_deg=yaw)
+        known = {"yaw_deg": own.sky.yaw_deg, "flat": pipeline.estimate_flat(own.frames)}
+        for key, camera in (("known", known), ("blind", {})):
+            found = pipeline.find_meteors(own.frames, **camera)
             row[key] = result(pipeline.match_events(found, meteors, len(own.frames)), meteors)
         rows.append(row)
         print("second world", row, flush=True)
-    sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("with_yaw", "without_yaw")}
+    sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("known", "blind")}
     return {**sums, "sessions": rows}
 
 

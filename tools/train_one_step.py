@@ -7,9 +7,10 @@ anywhere; then those joined by examples around what the network of the round bef
 training sessions, twice. Of each kind of sky two more are simulated for the networks and five for the judges. Nothing
 of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
 events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
-these sessions reaches their judges at second hand). Every part is kept in FOLDER and found again,
-so that a run may be stopped and resumed; pairs may be worked on by several processes, one stage after the other
-(``--until``). Writes the weights of the pair of ``--ship``; ``tools/judge_one_step.py`` judges them all. About two
+these sessions reaches their judges at second hand). Tracks are fitted with the response of the pixels and the direction
+of the drift known, and under half of the skies once more with neither. Every part is kept in FOLDER and found again, so
+that a run may be stopped and resumed; pairs may be worked on by several processes, one stage after the other
+(``--until``). Writes the weights of the pair of ``--ship``; ``tools/judge_one_step.py`` judges them all. About three
 hours of a core in all, 7 GiB of memory, 15 GB of disk.
 """
 
@@ -28,10 +29,10 @@ from train_minieuso import session, write, write_json
 
 from meteortut import pipeline
 from meteortut.pipeline import finding, voxels
+from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.event_features import FEATURES, event_features
 from meteortut.pipeline.judge import Judge, fit_judge, load_judge, save_judge
 from meteortut.pipeline.matching import near
-from meteortut.pipeline.track_features import without_yaw
 from meteortut.pipeline.weights import load_weights, save_weights
 from meteortut.simulate import minieuso
 
@@ -44,8 +45,8 @@ PER_METEOR, PER_KIND, ANYWHERE, FALSE = 2, 60, 100, 250
 #: Log odds from which an event is false enough to learn from.
 HARD = -2.0
 #: Other skies of the kind of each session, by who learns from them: sky 300 + name is the third of session ``name``. Meteors in
-#: each: for the judges as many as a session has on average.
-EXTRA, EXTRAS = 100, {"networks": (3, 4), "judges": (1, 2, 5, 6, 7)}
+#: each: for the judges as many as a session has on average. Blind: where tracks are fitted once more with nothing known.
+EXTRA, EXTRAS = 100, {"networks": (3, 4), "judges": (1, 2, 5, 6, 7), "judges, blind": (1, 2)}
 EXTRA_METEORS = {"networks": 250, "judges": 130}
 #: Weight decay and epochs of the judges (chosen on the eight sessions as they judge each other).
 HOW = {"first": (1.0, 40), "second": (0.1, 30)}
@@ -153,14 +154,22 @@ def candidates(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.D
     return table[voxels.COLUMNS], table[list(FEATURES)], table.on_meteor.to_numpy(bool)
 
 
-def tracks(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Rows of a sky's catalogue, their features, and which are on a meteor; by a judge that has not seen its session."""
-    path = given.work / f"tracks_{name}.csv"
+def camera_of(own: minieuso.Session) -> Camera:
+    """What is known of a sky: the response of the pixels, told from the stream, and the direction of the drift."""
+    return Camera(flat=pipeline.estimate_flat(own.frames), yaw_deg=own.sky.yaw_deg)
+
+
+def tracks(name: int, given: argparse.Namespace, blind: bool = False) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Rows of a sky's catalogue, their features, and which are on a meteor; by a judge that has not seen its session.
+
+    ``blind``: neither the response of the pixels nor the direction of the drift is known.
+    """
+    path = given.work / f"{'blind' if blind else 'tracks'}_{name}.csv"
     if not path.exists():
         own = kept_sky(name, given)
         first, (events, features, _) = judges(pair_of(name), given, "first"), candidates(name, given)
         events, features = finding.worth_a_fit(events, features, first)
-        table, features = finding.judged_tracks(own.frames, events, features, 1.0, own.sky.yaw_deg)
+        table, features = finding.judged_tracks(own.frames, events, features, Camera() if blind else camera_of(own))
         on_meteor = pd.Series(near(table, own.truth.meteors).any(axis=1), name="on_meteor")
         keep(pd.concat([table.add_prefix("row_"), features, on_meteor], axis=1), path)
     kept = pd.read_csv(path, keep_default_na=False, na_values=[""])
@@ -173,14 +182,13 @@ def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
     path = given.work / f"{which}_judge_{pair}.safetensors"
     names = finding.SECOND_FEATURES if which == "second" else FEATURES
     if not path.exists():
-        others = skies([name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]], "judges")
-        _, features, is_meteor = zip(
-            *((candidates if which == "first" else tracks)(name, given) for name in others), strict=True
-        )
+        kinds = [name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]]
+        others = skies(kinds, "judges")
+        parts = [(candidates if which == "first" else tracks)(name, given) for name in others]
+        if which == "second":  # a part of what it learns, it learns without knowing camera and drift
+            parts += [tracks(name, given, blind=True) for name in skies(kinds, "judges, blind")]
+        _, features, is_meteor = zip(*parts, strict=True)
         table, labels = pd.concat(features), np.concatenate(is_meteor)
-        if which == "second":  # half of what it learns, it learns without knowing where the ground drifts
-            table = pd.concat([table, without_yaw(table)])
-            labels = np.tile(labels, 2)
         write(path, lambda part: save_judge(fit_judge(table, labels, given.seed, *HOW[which]), part))
     return load_judge(path, names)
 
@@ -247,6 +255,8 @@ def main(arguments: list[str] | None = None) -> None:
             else:
                 for name in skies(PAIRS[pair], "judges"):
                     (candidates if stage == "candidates" else tracks)(name, given)
+                for name in skies(PAIRS[pair], "judges, blind") if stage == "tracks" else []:
+                    tracks(name, given, blind=True)
     if given.until == "judges":
         ship(given)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from meteortut.chunking.grid import give_back
 from meteortut.focal import GROUND_DRIFT_PX, from_focal, off_ground, to_focal
+from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.events import check_events, places_to_fit
 from meteortut.pipeline.frames import check_frames
-from meteortut.pipeline.kinematics import WIDEST_PX, fit_track, leaves
+from meteortut.pipeline.kinematics import WIDEST_PX, fit_at, leaves
 from meteortut.pipeline.track import Track
-from meteortut.pipeline.track_box import check_map
+from meteortut.pipeline.track_model import MovingLight
 
 #: Columns of whole numbers.
 INTEGERS = ("t_first", "t_peak", "t_last", "n_pixels", "event")
@@ -27,6 +29,11 @@ SHORTEST_FWHM = 1.2
 LEAST_SNR = 6.0
 #: Two tracks are one meteor when they come this close while both shine, focal pixels (chosen).
 SAME_PX = 2.0
+#: A light disturbs the fit of another one when it shines within so many frames of it, and so many focal pixels and the width of its
+#: image away (chosen).
+BESIDE_FRAMES, BESIDE_PX = 16.0, 6.0
+
+Place = tuple[int, tuple[float, float, float], float]
 
 
 def build_catalogue(
@@ -80,23 +87,18 @@ def build_catalogue(
     The first flag that holds is given. Two rows are one light when they come within 2 pixels while both shine; the one with
     higher ``track_snr`` is kept. A flagged row never replaces one without a flag.
     """
-    return fit_events(frames, events, yaw_deg, gap, flat, noise)[0]
+    return fit_events(frames, events, Camera(gap, flat, noise, yaw_deg))[0]
 
 
-def fit_events(
-    frames: Any,
-    events: pd.DataFrame,
-    yaw_deg: float | None = None,
-    gap: float = 1.0,
-    flat: np.ndarray | None = None,
-    noise: np.ndarray | None = None,
-) -> tuple[pd.DataFrame, list[Track]]:
+def fit_events(frames: Any, events: pd.DataFrame, camera: Camera) -> tuple[pd.DataFrame, list[Track]]:
     """Do what :func:`build_catalogue` does, and keep the fits.
 
     Parameters
     ----------
-    frames, events, yaw_deg, gap, flat, noise
+    frames, events
         As for :func:`build_catalogue`, which raises the same errors.
+    camera : Camera
+        The other arguments of :func:`build_catalogue`.
 
     Returns
     -------
@@ -106,20 +108,58 @@ def fit_events(
         The fitted track behind each row.
     """
     check_frames(frames, 4)
-    flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
-    if yaw_deg is not None and not np.isfinite(yaw_deg):
-        raise ValueError(f"yaw_deg is {yaw_deg}; expected degrees, or None if it is not known.")
+    camera = check_camera(camera, frames.shape)
     check_events(events, frames.shape)
     _check_finite(frames)
-    rows, tracks = [], []
+    places = list(places_to_fit(frames, events, camera.gap))
     with threadpool_limits(1, "blas"):  # for matrices as small as a fit's a second thread only waits
-        for event, (t, y, x), score in places_to_fit(frames, events, gap):
-            tracks.append(fit_track(frames, t, y, x, gap, flat, noise))
-            rows.append(_row(tracks[-1], (t, y, x), frames.shape, yaw_deg) | {"score": score, "event": event})
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table = table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
-    table = table[_first_of_each(table, gap)].sort_values(["t_peak", "y", "x"])
+        tracks = [fit_at(frames, *place, camera) for _, place, _ in places]
+        _part_neighbours(frames, places, tracks, camera)
+    table = _tabulate(places, tracks, frames.shape, camera)
+    table = table[_first_of_each(table, camera.gap)].sort_values(["t_peak", "y", "x"])
     return table.reset_index(drop=True), [tracks[k] for k in table.index]
+
+
+def _tabulate(places: list[Place], tracks: list[Track], shape: tuple[int, ...], camera: Camera) -> pd.DataFrame:
+    rows = [
+        _row(track, place, shape, camera.yaw_deg) | {"score": score, "event": event}
+        for (event, place, score), track in zip(places, tracks, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({name: int if name in INTEGERS else object if name == "flag" else float for name in COLUMNS})
+
+
+def _part_neighbours(frames: Any, places: list[Place], tracks: list[Track], camera: Camera) -> None:
+    """Fit what is near other lights once more, those taken away, brightest first; ``tracks`` is changed in place.
+
+    A fit that ran to a brighter light is one of two of that light, and would be dropped; so what is faint beside something bright
+    would be lost.
+    """
+    table = _tabulate(places, tracks, frames.shape, camera)
+    first = _first_of_each(table, camera.gap)
+    sure = first & ~table.flag.isin(["failed", "faint"]).to_numpy()
+    for k in np.argsort([-track.track_snr for track in tracks], kind="stable"):
+        t, y, x = places[k][1]
+        focal_y, focal_x = (float(to_focal(place, camera.gap)) for place in (y, x))
+        others = [tracks[j].light for j in np.flatnonzero(sure) if j != k]
+        others = [light for light in others if _beside(light, t, focal_y, focal_x)]
+        if not others:
+            continue
+        again, before = fit_at(frames, t, y, x, replace(camera, others=tuple(others))), tracks[k]
+        if not again.converged or leaves(again, t, y, x) or (not first[k] and again.track_snr < LEAST_SNR):
+            continue
+        if not first[k] or not before.converged or leaves(before, t, y, x) or again.chi2 <= before.chi2:
+            tracks[k] = again
+
+
+def _beside(light: MovingLight, t: float, y: float, x: float) -> bool:
+    """Whether a light shines near a place (focal pixels) about an instant t."""
+    first, last = light.span(3.0)
+    when = np.clip(np.array([t - BESIDE_FRAMES, t, t + BESIDE_FRAMES]), first, last)
+    if when[-1] > t + BESIDE_FRAMES or when[0] < t - BESIDE_FRAMES:  # it shines before or after
+        return False
+    place_y, place_x = light.place(when)
+    return bool((np.hypot(place_y - y, place_x - x) <= BESIDE_PX + light.size).any())
 
 
 def _check_finite(frames: Any, block: int = 1024) -> None:

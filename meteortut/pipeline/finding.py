@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.catalogue import fit_events
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.event_features import FEATURES, event_features
@@ -64,7 +65,11 @@ def shipped_finder() -> Finder:
 
 
 def find_meteors(
-    frames: Any, gap: float = 1.0, yaw_deg: float | None = None, finder: Finder | None = None
+    frames: Any,
+    gap: float = 1.0,
+    yaw_deg: float | None = None,
+    flat: np.ndarray | None = None,
+    finder: Finder | None = None,
 ) -> pd.DataFrame:
     """Find the meteors of a stream: one row each.
 
@@ -78,8 +83,10 @@ def find_meteors(
     gap : float
         Gap between tubes of 8 pixels, pixels; 0 for other cameras.
     yaw_deg : float, optional
-        Direction in which the ground drifts over the focal surface, degrees. With it the second judge knows what moves with
-        the ground.
+        Direction in which the ground drifts over the focal surface, degrees. With it fits know what the ground shows behind a
+        light, and the second judge knows what moves with it.
+    flat : ndarray of shape (height, width), optional
+        Relative response of the pixels, 0 in pixels that are not to be used; :func:`estimate_flat` tells it from a long stream.
     finder : Finder, optional
         The shipped one by default.
 
@@ -92,17 +99,15 @@ def find_meteors(
     Raises
     ------
     ValueError
-        As :func:`apply_one_step`: another shape, integers, NaN or infinite values, a file cut short.
+        As :func:`apply_one_step`: another shape, integers, NaN or infinite values, a file cut short; if gap, yaw_deg or flat are
+        not as for :func:`fit_track`.
     """
     check_frames(frames, 65)
-    if not (np.isfinite(gap) and gap >= 0 and (yaw_deg is None or np.isfinite(yaw_deg))):
-        raise ValueError(
-            f"gap is {gap}, yaw_deg {yaw_deg}; expected pixels, 0 or more, and degrees, or None where not known."
-        )
+    camera = check_camera(Camera(gap, flat, yaw_deg=yaw_deg), frames.shape)
     finder = shipped_finder() if finder is None else finder
     events = voxel_events(apply_one_step(frames, finder.network), FLOOR)
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)
-    table, features = judged_tracks(frames, events, features, gap, yaw_deg)
+    table, features = judged_tracks(frames, events, features, camera)
     score = finder.second.probability(features)
     found = table.assign(score=score.astype(float))[score >= finder.threshold]
     return found[list(COLUMNS)].reset_index(drop=True)
@@ -131,16 +136,18 @@ def worth_a_fit(events: pd.DataFrame, features: pd.DataFrame, first: Judge) -> t
 
 
 def judged_tracks(
-    frames: Any, events: pd.DataFrame, features: pd.DataFrame, gap: float, yaw_deg: float | None = None
+    frames: Any, events: pd.DataFrame, features: pd.DataFrame, camera: Camera
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit tracks, and put together what the second judge is to see.
 
     Parameters
     ----------
-    frames, gap, yaw_deg
+    frames
         As for :func:`find_meteors`.
     events, features : DataFrame
         As :func:`worth_a_fit` gives them.
+    camera : Camera
+        The other arguments of :func:`find_meteors`.
 
     Returns
     -------
@@ -149,7 +156,7 @@ def judged_tracks(
     features : DataFrame, a row per row of ``table``
         Columns :data:`SECOND_FEATURES`.
     """
-    table, tracks = fit_events(frames, events[["t", "y", "x", "score"]], yaw_deg, gap)
+    table, tracks = fit_events(frames, events[["t", "y", "x", "score"]], camera)
     own = features.iloc[table.event].reset_index(drop=True)
-    track = track_features(frames, table, tracks, yaw_deg)
+    track = track_features(frames, table, tracks, camera)
     return table, pd.concat([own, track], axis=1)[list(SECOND_FEATURES)].astype(float)

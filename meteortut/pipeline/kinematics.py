@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,10 +14,11 @@ from meteortut.focal import (
     METEOR_KM_PX,
     to_focal,
 )
+from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.fisher import covariance_of
 from meteortut.pipeline.frames import check_frames
 from meteortut.pipeline.track import Track
-from meteortut.pipeline.track_box import Box, Camera, check_map, cut, first_guess
+from meteortut.pipeline.track_box import Box, cut, first_guess
 from meteortut.pipeline.track_model import (
     MovingLight,
     derivatives,
@@ -31,7 +33,7 @@ HIT_SIGMA, FRAME_SIGMA = 4.0, 1.0
 #: Bounds of size (focal pixels) and of speed along an axis (focal pixels per frame) (chosen).
 SIZE_BOUNDS, FASTEST_PX = (0.3, 3.0), 1.2
 #: Rise and fall are at least the guess over the first and at most the guess times the second, and never shorter than this, frames;
-#: the peak lies within so many frames, plus twice the guessed bell, of the guess (chosen).
+#: the peak lies within so many frames, plus twice the bell, of the guess or of the fit before (chosen).
 BELL_RATIOS, SHORTEST_BELL, PEAK_REACH = (8.0, 5.0), 0.15, 4.0
 #: A fit has left the detection when its track passes it at more than this, focal pixels (chosen).
 LEAVES_PX = 2.5
@@ -50,6 +52,7 @@ def fit_track(
     gap: float = 1.0,
     flat: np.ndarray | None = None,
     noise: np.ndarray | None = None,
+    yaw_deg: float | None = None,
     fit_size: bool = True,
 ) -> Track:
     """Fit a uniformly moving point with a bell-shaped light curve to the frames about a detection.
@@ -67,6 +70,9 @@ def fit_track(
     noise : ndarray of shape (height, width), optional, counts per GTU
         Standard deviation of a pixel in a frame, 0 in pixels that are not to be used; by default √(B / 16 384), B its median
         over the frames used.
+    yaw_deg : float, optional
+        Direction in which the ground drifts over the focal surface, degrees. With it, what the ground shows behind the light is
+        told from other frames (see the notes).
     fit_size : bool
         Whether the width of the image is fitted, or taken to be the point spread (which may happen all the same: see the notes).
 
@@ -79,12 +85,14 @@ def fit_track(
     ------
     ValueError
         If frames has not three axes, less than 4 frames, integer counts, a file that was cut short, or NaN or infinite values about
-        ``t``; if the place lies outside the stream; if flat or noise is of another shape or holds NaN, infinite or negative values.
+        ``t``; if the place lies outside the stream; if flat or noise is of another shape or holds NaN, infinite or negative values;
+        if gap is negative, or gap or yaw_deg not finite.
 
     Notes
     -----
     Maximum likelihood for Gaussian noise by :func:`scipy.optimize.least_squares`, with a soft loss beyond 3 σ (other sources in the
-    box), together with a straight line in time per pixel. The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
+    box), together with a straight line in time per pixel and, where ``yaw_deg`` is known, a multiple of what the ground shows there
+    (:func:`~meteortut.pipeline.scenery.drifting_scenery`). The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
     4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, runs away to
     something brighter, leaves much unexplained (reduced χ² above 2) or finds an image of more than twice the point spread, it is
     repeated from a start within half a pixel and two frames, with the width of the point spread. The second fit is kept if it holds
@@ -93,24 +101,30 @@ def fit_track(
     """
     check_frames(frames, 4)
     _check_place(frames.shape, t, y, x)
-    flat, noise = check_map(flat, "flat", frames.shape), check_map(noise, "noise", frames.shape)
-    camera = Camera(gap, flat, noise, fit_size)
+    return fit_at(frames, t, y, x, check_camera(Camera(gap, flat, noise, yaw_deg, fit_size), frames.shape))
+
+
+def fit_at(frames: Any, t: float, y: float, x: float, camera: Camera) -> Track:
+    """Do what :func:`fit_track` does, with a camera, frames and a place that have been checked."""
     track = _attempt(frames, t, y, x, camera)
     stays = track.converged and not leaves(track, t, y, x)
     if stays and track.chi2 <= WELL_CHI2 and track.light.size <= WIDEST_PX:
         return track
     # something brighter may be near: once more, closer to the detection, as a point
-    close = _attempt(frames, t, y, x, Camera(gap, flat, noise, False), near=True)
+    close = _attempt(frames, t, y, x, replace(camera, fit_size=False), near=True)
     better = close.converged and not leaves(close, t, y, x) and not (stays and track.chi2 <= close.chi2)
     return close if better else track
 
 
 def _attempt(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> Track:
     guess = light = first_guess(frames, t, y, x, camera, near)
-    # roughly, then with the frames and pixels that the first one asks for
-    for tolerance, most in ((1e-3, 15), (1e-6, 60)):
+    # roughly, then with the frames and pixels that the one before asks for; a long track may peak far from where it was seen
+    for tolerance, most in ((1e-3, 15), (1e-6, 60), (1e-6, 60)):
         box = cut(frames, light, camera)
-        light, success = _fit(box, light, _limits(box, guess, camera.gap), camera, tolerance, most)
+        limits = _limits(box, (guess, light), camera.gap)
+        light, success = _fit(box, light, limits, camera, tolerance, most)
+        if success and tolerance < 1e-3:
+            break
     return _describe(box, light, camera, success)
 
 
@@ -157,15 +171,17 @@ def _check_place(shape: tuple[int, ...], t: float, y: float, x: float) -> None:
             raise ValueError(f"{name} is {value}; expected a place inside the stream of shape {tuple(shape)}.")
 
 
-def _limits(box: Box, guess: MovingLight, gap: float) -> np.ndarray:
-    """Bounds of the parameters, (2, 9): the fit stays with the light that was guessed, or it would go to the next city."""
+def _limits(box: Box, lights: tuple[MovingLight, ...], gap: float) -> np.ndarray:
+    """Bounds of the parameters, (2, 9): the fit stays with the lights that were guessed, or it would go to the next city."""
     places = [(float(to_focal(k[0], gap)) - 4, float(to_focal(k[-1], gap)) + 4) for k in box.place[2:]]
-    reach = PEAK_REACH + 2 * guess.rise
-    bells = np.log([max(guess.rise / BELL_RATIOS[0], SHORTEST_BELL), guess.rise * BELL_RATIOS[1]])
+    peak = (
+        min(own.t - PEAK_REACH - 2 * own.rise for own in lights),
+        max(own.t + PEAK_REACH + 2 * own.fall for own in lights),
+    )
+    bells = [bell for own in lights for bell in (own.rise, own.fall)]
+    bell = np.log([max(min(bells) / BELL_RATIOS[0], SHORTEST_BELL), max(bells) * BELL_RATIOS[1]])
     speeds = [(-FASTEST_PX, FASTEST_PX)] * 2
-    return np.array(
-        [(guess.t - reach, guess.t + reach), *places, *speeds, (1e-9, np.inf), bells, bells, np.log(SIZE_BOUNDS)]
-    ).T
+    return np.array([peak, *places, *speeds, (1e-9, np.inf), bell, bell, np.log(SIZE_BOUNDS)]).T
 
 
 def _fit(
@@ -202,7 +218,8 @@ def _shorten(light: MovingLight, box: Box, camera: Camera) -> tuple[np.ndarray, 
     slopes = derivatives(light, *box.place, camera.gap)[: None if camera.fit_size else -1]
     model = light.light * slopes[5:6]  # the slope with the light is the track of a light of one
     both = np.concatenate([slopes, model])[..., alive, None]
-    both = (without_lines(both)[..., 0] * box.weight[alive]).reshape(len(both), -1)
+    scenery = None if box.scenery is None else box.scenery[:, alive, None]
+    both = (without_lines(both, scenery)[..., 0] * box.weight[alive]).reshape(len(both), -1)
     residuals = both[-1] - box.data[:, alive].ravel()
     # the soft loss 2 (√(1 + z²) - 1), z in units of SOFT_SIGMA, as the square of a softened residual
     root = np.sqrt(1 + (residuals / SOFT_SIGMA) ** 2)
@@ -218,17 +235,21 @@ def _join(values: np.ndarray, start: np.ndarray) -> MovingLight:
 
 
 def _describe(box: Box, light: MovingLight, camera: Camera, success: bool) -> Track:
-    signal = render(light, *box.place, camera.gap) * box.weight
-    residual = without_lines(signal) - box.data
-    free = np.count_nonzero(box.weight) * (len(residual) - 2) - (9 if camera.fit_size else 8)
+    model = render(light, *box.place, camera.gap)
+    signal = model * box.weight
+    residual = without_lines(signal, box.scenery) - box.data
+    curves = 2 if box.scenery is None else 3  # line and scenery of each pixel
+    free = np.count_nonzero(box.weight) * (len(residual) - curves) - (9 if camera.fit_size else 8)
     chi2 = float((residual**2).sum() / max(free, 1))
-    slopes = without_lines(derivatives(light, *box.place, camera.gap)) * box.weight
+    slopes = without_lines(derivatives(light, *box.place, camera.gap), box.scenery) * box.weight
     covariance = covariance_of(slopes.reshape(len(slopes), -1).T, camera.fit_size) * max(chi2, 1.0)
-    hit = signal.max(axis=0) >= HIT_SIGMA
+    seen = signal * box.unrest  # beside the noise of a quiet pixel, as the truth has it
+    hit = seen.max(axis=0) >= HIT_SIGMA
     corner = np.array([box.first, box.rows[0], box.columns[0]])
-    t, y, x = (int(k) for k in np.array(np.unravel_index(signal.argmax(), signal.shape)) + corner)
-    voxels = np.argwhere(hit & (signal >= FRAME_SIGMA)) + corner
+    brightest = np.unravel_index(int((model * box.response).argmax()), signal.shape)
+    t, y, x = (int(k) for k in np.array(brightest) + corner)
+    voxels = np.argwhere(hit & (seen >= FRAME_SIGMA)) + corner
     known = bool(np.isfinite(covariance).all()) and free > 0
-    track_snr = np.sqrt((without_lines(signal) ** 2).sum())
-    snr, converged = float(signal.max()), bool(success and known)
+    track_snr = np.sqrt((without_lines(signal, box.scenery) ** 2).sum())
+    snr, converged = float(seen[brightest]), bool(success and known)
     return Track(light, covariance, snr, float(track_snr), chi2, (t, y, x), voxels, converged, camera.gap)

@@ -23,16 +23,17 @@ class Track:
         Of t, y, x, vy, vx, light, ln rise, ln fall, ln size (frames, focal pixels, counts per GTU); times chi2 where that is
         above 1. Infinite when the data do not tell.
     snr : float
-        Noiseless signal of the brightest voxel in units of its noise. As the truth has it over a quiet sky; lower where a city
-        drifts through, as a restless pixel counts as a noisy one.
+        Noiseless signal of the brightest voxel in units of a quiet pixel's noise, as the truth has it.
     track_snr : float
-        Significance of all voxels together: root of the sum of their squared noiseless signal over noise, lines taken away.
+        Significance of all voxels together: root of the sum of their squared noiseless signal over noise, lines and scenery taken
+        away; a restless pixel, where a town drifts by, counts as a noisy one.
     chi2 : float
         Sum of squared residuals per degree of freedom, about 1 for a good fit.
     brightest : (int, int, int)
-        Voxel (t, y, x) with the highest noiseless signal.
+        Voxel (t, y, x) with the highest noiseless signal, in counts.
     voxels : ndarray of int of shape (n, 3)
-        Lit voxels of hit pixels, (t, y, x): where the fitted light peaks at 4 σ or more, frames at 1 σ or more. Maybe none.
+        Lit voxels of hit pixels, (t, y, x): where the fitted light peaks at 4 σ of a quiet pixel or more, frames at 1 σ or more.
+        Maybe none.
     converged : bool
         Whether the optimiser ended at a minimum inside the bounds of time and place, and the covariance is finite.
     gap : float

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from meteortut.chunking.grid import give_back
 from meteortut.focal import GTU_PER_FRAME, TUBE, from_focal, to_focal
+from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.frames import check_frames
-from meteortut.pipeline.track_model import PSF_PX, MovingLight, frames_about, near_track, shares, without_lines
+from meteortut.pipeline.scenery import drifting_scenery
+from meteortut.pipeline.track_model import PSF_PX, MovingLight, frames_about, near_track, render, shares, without_lines
 
 #: Trial velocities along an axis (focal pixels per frame), places about the given one (focal pixels), peaks after the given
 #: frame and standard deviations of bells (frames) from which the fit starts; all chosen. 0.78: the fastest meteors, and the ISS.
@@ -27,63 +29,38 @@ DEAD = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Camera:
-    """What is known: gap between tubes (pixels), relative response and noise of each pixel, whether the image's size is."""
-
-    gap: float
-    flat: np.ndarray | None
-    noise: np.ndarray | None
-    fit_size: bool
-
-
-@dataclass(frozen=True, eq=False)
 class Box:
-    """Voxels used: first frame, rows, columns, data without lines, response over noise (0 where a pixel is not used)."""
+    """Voxels used, and what is known of them.
+
+    Attributes
+    ----------
+    first : int
+        First frame.
+    rows, columns : ndarray of int of shape (height,) and (width,)
+    data : ndarray of shape (n_frames, height, width)
+        Counts, lines and scenery taken away, over their noise.
+    weight : ndarray of shape (height, width)
+        Response over noise, 0 where a pixel is not used; the noise of a restless pixel is larger.
+    response, unrest : ndarray of shape (height, width)
+        The response alone, 0 where a pixel is not used, and by how much its noise was made larger.
+    scenery : ndarray of shape (n_frames, height, width), optional
+        A curve per pixel, as :func:`~meteortut.pipeline.scenery.drifting_scenery` gives it, that is taken from data and model
+        alike; none where the direction of the drift is not known.
+    """
 
     first: int
     rows: np.ndarray
     columns: np.ndarray
     data: np.ndarray
     weight: np.ndarray
+    response: np.ndarray
+    unrest: np.ndarray
+    scenery: np.ndarray | None
 
     @property
     def place(self) -> tuple[int, int, np.ndarray, np.ndarray]:
         """First frame, how many, rows and columns: the arguments of a rendering."""
         return self.first, len(self.data), self.rows, self.columns
-
-
-def check_map(map_: Any, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Refuse a map of the pixels that does not fit a stream, before any work.
-
-    Parameters
-    ----------
-    map_ : array-like of shape (height, width), or None
-        Response or noise of each pixel, 0 in pixels that are not to be used.
-    name : str
-        What it is, for the message.
-    shape : (int, int, int)
-        Of the stream: frames, rows, columns.
-
-    Returns
-    -------
-    ndarray of float of shape (height, width), or None
-        None stays None.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not a frame's, or values are NaN, infinite or negative.
-    """
-    if map_ is None:
-        return None
-    values = np.asarray(map_, float)
-    if values.shape != tuple(shape[1:]):
-        raise ValueError(f"{name} has shape {values.shape}; expected that of a frame, {tuple(shape[1:])}.")
-    if not (np.isfinite(values) & (values >= 0)).all():
-        raise ValueError(
-            f"{name} holds NaN, infinite or negative values; expected positive ones, 0 in pixels that are not to be used."
-        )
-    return values
 
 
 def read_box(
@@ -97,19 +74,26 @@ def read_box(
             f"frames {first} to {stop - 1} hold NaN or infinite values; expected finite counts. Cut them out."
         )
     part = np.ix_(rows, columns)
+    flat = np.ones(cube.shape[1:]) if camera.flat is None else camera.flat[part]
+    for light in camera.others:
+        cube -= render(light, first, len(cube), rows, columns, camera.gap) * flat
     level = np.median(cube, axis=0)
     sigma = np.sqrt(np.maximum(level, 0) / GTU_PER_FRAME) if camera.noise is None else camera.noise[part]
-    flat = np.ones(level.shape) if camera.flat is None else camera.flat[part]
     # a pixel that never changes is dead, whatever it shows
     shines = sigma > DEAD * (np.median(sigma[sigma > 0]) if (sigma > 0).any() else 0.0)
     alive = shines & (flat > 0) & (np.ptp(cube, axis=0) > 0)
-    sigma = sigma * np.where(alive, _unrest(cube, np.where(alive, sigma, 1.0), first, lit), 1.0)
-    weight = np.divide(1.0, sigma, out=np.zeros(level.shape), where=alive)
-    return Box(first, rows, columns, without_lines(cube) * weight, weight * flat)
+    scenery = None if camera.drift is None else drifting_scenery(frames, span, rows, columns, camera, lit)
+    unrest = _unrest(cube, scenery, np.where(alive, sigma, 1.0), first, lit)
+    weight = np.divide(1.0, sigma * unrest, out=np.zeros(level.shape), where=alive)
+    return Box(
+        first, rows, columns, without_lines(cube, scenery) * weight, weight * flat, flat * alive, unrest, scenery
+    )
 
 
-def _unrest(cube: np.ndarray, sigma: np.ndarray, first: int, lit: tuple[float, float]) -> np.ndarray:
-    """How much more than noise each pixel varies about a straight line before and after the light: (height, width), at least 1.
+def _unrest(
+    cube: np.ndarray, scenery: np.ndarray | None, sigma: np.ndarray, first: int, lit: tuple[float, float]
+) -> np.ndarray:
+    """How much more than noise each pixel varies about line and scenery before and after the light: (height, width), at least 1.
 
     A city that drifts through makes a pixel vary; what such a pixel says of the light counts less.
     """
@@ -118,10 +102,18 @@ def _unrest(cube: np.ndarray, sigma: np.ndarray, first: int, lit: tuple[float, f
     if np.count_nonzero(dark) < FEWEST_DARK:
         return np.ones(sigma.shape)
     ramp = np.stack([np.ones(len(middle)), middle - middle.mean()], axis=1)[dark]
-    flat = cube[dark].reshape(len(ramp), -1)
-    left = flat - ramp @ np.linalg.lstsq(ramp, flat, rcond=None)[0]
+    left = _off_ramp(cube[dark], ramp)
+    if scenery is not None:
+        curves = _off_ramp(scenery[dark], ramp)
+        left -= curves * ((curves * left).sum(axis=0) / np.maximum((curves**2).sum(axis=0), 1e-12))
     spread = np.sqrt((left**2).sum(axis=0) / (len(ramp) - 2)).reshape(sigma.shape) / sigma
     return np.where(spread > RESTLESS, spread, 1.0)
+
+
+def _off_ramp(cube: np.ndarray, ramp: np.ndarray) -> np.ndarray:
+    """What a ramp (n_frames, 2) does not explain of a cube (n_frames, height, width): (n_frames, height · width)."""
+    flat = cube.reshape(len(cube), -1)
+    return flat - ramp @ np.linalg.lstsq(ramp, flat, rcond=None)[0]
 
 
 def cut(frames: Any, light: MovingLight, camera: Camera) -> Box:
@@ -136,7 +128,7 @@ def cut(frames: Any, light: MovingLight, camera: Camera) -> Box:
     rows, columns = (np.arange(k.min(), k.max() + 1) for k in np.nonzero(near))
     box = read_box(frames, (first, stop), rows, columns, camera, light.span(3.0))
     used = near[np.ix_(rows, columns)]
-    return Box(first, rows, columns, box.data * used, box.weight * used)
+    return replace(box, data=box.data * used, weight=box.weight * used, response=box.response * used)
 
 
 def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> MovingLight:
@@ -152,7 +144,8 @@ def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near:
         np.arange(max(round(place) - START_PX, 0), min(round(place) + START_PX + 1, side))
         for place, side in ((y, height), (x, width))
     )
-    box = read_box(frames, (first, stop), rows, columns, camera, (t - 10, t + 10))
+    # a start need not be exact: the scenery would cost more than it tells
+    box = read_box(frames, (first, stop), rows, columns, replace(camera, yaw_deg=None), (t - 10, t + 10))
     time = np.arange(first, stop) + 0.5 - t
     start_y, start_x = float(to_focal(y, camera.gap)), float(to_focal(x, camera.gap))
     peaks, bells = (part.ravel() for part in np.meshgrid(peaks, bells))

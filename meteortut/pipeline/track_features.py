@@ -11,9 +11,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from meteortut.focal import FRAME_S, from_focal, off_ground
+from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.kinematics import remove_drift
 from meteortut.pipeline.track import Track
-from meteortut.pipeline.track_box import Camera, read_box
+from meteortut.pipeline.track_box import read_box
 from meteortut.pipeline.track_model import MovingLight, render, without_lines
 
 #: Columns of the catalogue that are taken as they are.
@@ -36,9 +37,7 @@ LEAST_MOTION_ERROR, LEAST_ASYMMETRY_ERROR, LEAST_SHARE_ERROR = 1e-3, 0.02, 0.02
 BEYOND_FRAMES, MOST_SHARE, LEAST_SIGMAS = 32, 3.0, 1.0
 
 
-def track_features(
-    frames: Any, table: pd.DataFrame, tracks: Sequence[Track], yaw_deg: float | None = None
-) -> pd.DataFrame:
+def track_features(frames: Any, table: pd.DataFrame, tracks: Sequence[Track], camera: Camera) -> pd.DataFrame:
     """Measure what a fitted track tells.
 
     Parameters
@@ -49,8 +48,8 @@ def track_features(
         As :func:`~meteortut.pipeline.catalogue.fit_events` gives it.
     tracks : sequence of Track
         The fits behind the rows.
-    yaw_deg : float, optional
-        Direction in which the ground drifts over the focal surface, degrees.
+    camera : Camera
+        The one that the tracks were fitted with; ``yaw_deg`` and ``flat`` are used.
 
     Returns
     -------
@@ -68,34 +67,31 @@ def track_features(
     Raises
     ------
     ValueError
-        If there are more or less tracks than rows, or yaw_deg is not finite.
+        If there are more or less tracks than rows, or the camera does not fit the frames.
 
     Notes
     -----
-    For tracks fitted without maps of response and noise. The line is drawn on with the fitted velocity: where that is wrong by
+    The line is drawn on with the fitted velocity: where that is wrong by
     0.05 pixels per frame, the line misses the light after 32 frames.
     """
-    if yaw_deg is not None and not np.isfinite(yaw_deg):
-        raise ValueError(f"yaw_deg is {yaw_deg}; expected degrees, or None if it is not known.")
+    camera = check_camera(camera, frames.shape)
     if len(table) != len(tracks):
         raise ValueError(f"table has {len(table)} rows, but there are {len(tracks)} tracks; expected one each.")
     own = table[list(_ROW)].assign(
         lit=table.t_last - table.t_first + 1.0, trusted=(table.flag != "failed").astype(float)
     )
     with threadpool_limits(1, "blas"):
-        rows = [_motion(track, yaw_deg) | _curve(track) | _light_beyond(frames, track) for track in tracks]
+        rows = [
+            motion_features(track, camera.yaw_deg) | curve_features(track) | _light_beyond(frames, track, camera)
+            for track in tracks
+        ]
     names = [name for name in TRACK_FEATURES if name not in own]
     return pd.concat([own, pd.DataFrame(rows, columns=names, index=table.index)], axis=1)[list(TRACK_FEATURES)].astype(
         float
     )
 
 
-def without_yaw(features: pd.DataFrame) -> pd.DataFrame:
-    """The same features as they are when the direction of the ground's drift is not known."""
-    return features.assign(**dict.fromkeys(GROUND_FEATURES, np.nan))
-
-
-def _motion(track: Track, yaw_deg: float | None) -> dict[str, float]:
+def motion_features(track: Track, yaw_deg: float | None) -> dict[str, float]:
     """How far from rest and from the ground's drift."""
     light, known = track.light, track.covariance[3:5, 3:5]
     velocity = np.array([light.vy, light.vx])
@@ -122,7 +118,7 @@ def _sigmas(off: np.ndarray, covariance: np.ndarray) -> float:
     return float(np.sqrt(max(float(off @ np.linalg.solve(known, off)), 0.0)))
 
 
-def _curve(track: Track) -> dict[str, float]:
+def curve_features(track: Track) -> dict[str, float]:
     """How unlike rise and fall are."""
     asymmetry, side = float(np.log(track.light.fall / track.light.rise)), np.array([-1.0, 1.0])
     if not np.isfinite(track.covariance).all():
@@ -131,7 +127,7 @@ def _curve(track: Track) -> dict[str, float]:
     return {"asymmetry": asymmetry, "asymmetry_sigmas": abs(asymmetry) / max(error, LEAST_ASYMMETRY_ERROR)}
 
 
-def _light_beyond(frames: Any, track: Track) -> dict[str, float]:
+def _light_beyond(frames: Any, track: Track, camera: Camera) -> dict[str, float]:
     """Look for the light on its straight line before and after its bell; as :func:`track_features` explains it."""
     light = track.light
     first, last = light.span(3.0)
@@ -140,7 +136,7 @@ def _light_beyond(frames: Any, track: Track) -> dict[str, float]:
     found = {"before_sigmas": 0.0, "after_sigmas": 0.0, "before_share": 0.0, "after_share": 0.0}
     if high - low < 4:
         return found
-    camera = Camera(track.gap, None, None, True)
+    camera = Camera(track.gap, camera.flat)  # a town is scenery, and is to be seen here
     rows, columns = (
         _along(places, side, track.gap)
         for places, side in zip(light.place(np.array([low, high], float)), frames.shape[1:], strict=True)

@@ -169,13 +169,15 @@ def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return left.transpose(0, 2, 1) @ right
 
 
-def without_lines(cube: np.ndarray) -> np.ndarray:
-    """Take from each pixel the straight line through its samples.
+def without_lines(cube: np.ndarray, scenery: np.ndarray | None = None) -> np.ndarray:
+    """Take from each pixel the straight line through its samples, and what resembles the scenery.
 
     Parameters
     ----------
     cube : ndarray of shape (…, n_frames, height, width)
         At least two frames.
+    scenery : ndarray of shape (n_frames, height, width), optional
+        As :func:`unit_curves` gives it: of each pixel's curve, the part that is a multiple of this one is taken away.
 
     Returns
     -------
@@ -186,7 +188,18 @@ def without_lines(cube: np.ndarray) -> np.ndarray:
     ramp = np.linspace(-1, 1, n_frames)
     lines = np.stack([np.full(n_frames, n_frames**-0.5), ramp / np.linalg.norm(ramp)])
     flat = cube.reshape(*cube.shape[:-2], -1)
-    return (flat - lines.T @ (lines @ flat)).reshape(cube.shape)
+    left = flat - lines.T @ (lines @ flat)
+    if scenery is not None:
+        curves = scenery.reshape(n_frames, -1)
+        left -= curves * np.einsum("tp,...tp->...p", curves, left)[..., None, :]
+    return left.reshape(cube.shape)
+
+
+def unit_curves(cube: np.ndarray) -> np.ndarray:
+    """Take the line from each pixel of a cube (n_frames, height, width) and make the sum of its squares one, or zero."""
+    curves = without_lines(cube)
+    length = np.sqrt((curves**2).sum(axis=0))
+    return np.divide(curves, length, out=np.zeros(curves.shape), where=length > 0)
 
 
 def near_track(light: MovingLight, rows: np.ndarray, columns: np.ndarray, gap: float = 1.0) -> np.ndarray:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from meteortut.focal import FRAME_S, METEOR_DRIFT_PX, METEOR_ISS_KM_S, METEOR_KM_PX, from_focal, to_focal
 from meteortut.pipeline import kinematics
+from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.fisher import cramer_rao
 from meteortut.pipeline.kinematics import SOFT_SIGMA, _shorten, fit_track, remove_drift
-from meteortut.pipeline.track_box import Camera, cut, estimate_flat
+from meteortut.pipeline.track_box import cut, estimate_flat
 from meteortut.pipeline.track_model import (
     MovingLight,
     derivatives,
@@ -162,7 +163,7 @@ def test_a_pixel_that_hardly_shines_has_no_say():
 
 @pytest.mark.parametrize("fit_size", [True, False])
 def test_ten_rows_stand_for_all_voxels(fit_size):
-    camera, frames = Camera(1.0, None, None, fit_size), sky(LIGHT, rng=6)
+    camera, frames = Camera(fit_size=fit_size), sky(LIGHT, rng=6)
     frames[58:63, 21, 14] += 0.2  # an outlier, so that the soft loss matters
     frames[:, 19, 12] = 0  # and a dead pixel
     box, light = cut(frames, LIGHT, camera), replace(LIGHT, vy=0.23, light=0.45)

@@ -9,20 +9,22 @@ import pandas as pd
 import pytest
 
 from meteortut.focal import FRAME_S, GROUND_DRIFT_PX, METEOR_DRIFT_PX, METEOR_KM_PX
+from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.catalogue import fit_events
 from meteortut.pipeline.kinematics import remove_drift
-from meteortut.pipeline.track_features import GROUND_FEATURES, TRACK_FEATURES, track_features, without_yaw
+from meteortut.pipeline.track_features import GROUND_FEATURES, TRACK_FEATURES, track_features
 from meteortut.pipeline.track_model import MovingLight, render
 
 ROWS = np.arange(48)
 YAW = 30.0
+KNOWN = Camera(yaw_deg=YAW)
 DRIFT = GROUND_DRIFT_PX * np.array([np.sin(np.radians(YAW)), np.cos(np.radians(YAW))])
 LIGHTS = {
     "satellite": MovingLight(350.5, 38.0, 30.0, 0.0, 0.05, 0.25, 1e7, 1e7),
     "goes on": MovingLight(450.5, 12.0, 20.0, 0.1, 0.1, 0.5, 3, 3),
     "meteor": MovingLight(60.5, 10.0, 10.0, 0.05, 0.25, 0.5, 3, 3),
     "lopsided": MovingLight(60.5, 30.0, 12.0, -0.1, 0.2, 0.5, 2, 6),
-    "flash": MovingLight(150.5, 12.0, 32.0, *DRIFT, 0.5, 4, 4),
+    "flash": MovingLight(150.5, 12.0, 32.0, *DRIFT, 0.8, 4, 4),
 }
 BELLS = ["meteor", "lopsided", "flash"]
 
@@ -42,9 +44,9 @@ def found(frames: np.ndarray) -> pd.DataFrame:
     places = pd.DataFrame(
         [(350, 34, 27), (450, 11, 18), (60, 9, 9), (60, 27, 11), (150, 11, 29), (61, 9, 9)], columns=["t", "y", "x"]
     )
-    table, tracks = fit_events(frames, places, YAW)
+    table, tracks = fit_events(frames, places, KNOWN)
     assert len(table) == len(tracks) == 5 and (table.vy == [track.light.vy for track in tracks]).all()
-    features = track_features(frames, table, tracks, YAW)
+    features = track_features(frames, table, tracks, KNOWN)
     return features.set_index(np.array([*LIGHTS, "meteor"])[table.event])
 
 
@@ -77,46 +79,43 @@ def test_rise_and_fall_are_told_apart(found):
 
 def test_columns_and_what_is_not_known(frames, found):
     assert tuple(found) == TRACK_FEATURES and np.isfinite(found.to_numpy()).all()
-    blind = without_yaw(found)
-    assert blind[list(GROUND_FEATURES)].isna().all(axis=None) and not blind.drop(
-        columns=list(GROUND_FEATURES)
-    ).isna().any(axis=None)
-    table, tracks = fit_events(frames, pd.DataFrame([(60, 9, 9)], columns=["t", "y", "x"]))
-    without = track_features(frames, table, tracks)
+    table, tracks = fit_events(frames, pd.DataFrame([(60, 9, 9)], columns=["t", "y", "x"]), Camera())
+    without = track_features(frames, table, tracks, Camera())
     assert without[list(GROUND_FEATURES)].isna().all(axis=None)
+    assert not without.drop(columns=list(GROUND_FEATURES)).isna().any(axis=None)
     pd.testing.assert_series_equal(
         without.rest_sigmas, found.rest_sigmas["meteor":"meteor"], check_index=False, rtol=0.1
     )
     with pytest.raises(ValueError, match="2 rows, but there are 1 tracks"):
-        track_features(frames, pd.concat([table, table]), tracks)
+        track_features(frames, pd.concat([table, table]), tracks, Camera())
 
 
 def test_no_track_gives_no_row(frames):
-    table, tracks = fit_events(frames, pd.DataFrame(columns=["t", "y", "x"], dtype=float))
-    assert track_features(frames, table, tracks, YAW).shape == (0, len(TRACK_FEATURES))
+    table, tracks = fit_events(frames, pd.DataFrame(columns=["t", "y", "x"], dtype=float), KNOWN)
+    assert track_features(frames, table, tracks, KNOWN).shape == (0, len(TRACK_FEATURES))
 
 
 def test_where_the_line_is_outside_nothing_is_said(frames):
     # begins with the stream, and leaves the field as its bell ends
     light = MovingLight(6.5, 24.0, 49.5, 0.0, 0.6, 0.8, 2, 2)
     edge = frames + render(light, 0, 700, ROWS, ROWS)
-    table, tracks = fit_events(edge, pd.DataFrame([(6, 22, 44)], columns=["t", "y", "x"]), YAW)
-    own = track_features(edge, table, tracks, YAW).iloc[0]
+    table, tracks = fit_events(edge, pd.DataFrame([(6, 22, 44)], columns=["t", "y", "x"]), KNOWN)
+    own = track_features(edge, table, tracks, KNOWN).iloc[0]
     assert own.trusted and np.isfinite(own.to_numpy()).all()
     assert own[["before_sigmas", "after_sigmas", "before_share", "after_share"]].tolist() == [0, 0, 0, 0]
 
 
 def test_a_fit_that_knows_no_errors_says_so(frames):
-    table, tracks = fit_events(frames, pd.DataFrame([(60, 9, 9)], columns=["t", "y", "x"]), YAW)
+    table, tracks = fit_events(frames, pd.DataFrame([(60, 9, 9)], columns=["t", "y", "x"]), KNOWN)
     blind = replace(tracks[0], covariance=np.full((9, 9), np.inf))
-    own = track_features(frames, table, [blind], YAW).iloc[0]
+    own = track_features(frames, table, [blind], KNOWN).iloc[0]
     assert own[["rest_sigmas", "ground_sigmas", "asymmetry_sigmas"]].isna().all() and np.isfinite(own.ground_px)
     with pytest.raises(ValueError, match="yaw_deg is nan"):
-        track_features(frames, table, tracks, np.nan)
+        track_features(frames, table, tracks, Camera(yaw_deg=np.nan))
 
 
 def test_other_cameras_and_short_streams(frames):
     short = np.ascontiguousarray(frames[30:95, :24, :24])
-    table, tracks = fit_events(short, pd.DataFrame([(30, 9, 9)], columns=["t", "y", "x"]), gap=0)
-    own = track_features(short, table, tracks).drop(columns=list(GROUND_FEATURES))
+    table, tracks = fit_events(short, pd.DataFrame([(30, 9, 9)], columns=["t", "y", "x"]), Camera(gap=0))
+    own = track_features(short, table, tracks, Camera(gap=0)).drop(columns=list(GROUND_FEATURES))
     assert np.isfinite(own.to_numpy()).all() and own.after_share[0] < 0.2

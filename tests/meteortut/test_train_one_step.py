@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 
 from meteortut import pipeline
 from meteortut.chunking import ChunkGrid
+from meteortut.pipeline import MovingLight
 from meteortut.simulate import minieuso
+from meteortut.simulate.minieuso.background import Background
 
 TOOLS = Path(__file__).parents[2] / "tools"
 WEIGHTS = files("meteortut").joinpath("weights")
@@ -25,7 +28,7 @@ WEIGHTS = files("meteortut").joinpath("weights")
 def tools():
     """The scripts as modules; the later ones import the first by their names."""
     found = {}
-    for name in ("train_minieuso", "train_one_step", "judge_one_step", "explain_minieuso"):
+    for name in ("train_minieuso", "train_one_step", "judge_one_step", "explain_minieuso", "bound_catalogue"):
         spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
         found[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(found[name])
@@ -86,6 +89,26 @@ def test_a_quiet_sky_has_meteors_and_no_confusers(tools):
     given = argparse.Namespace(seed=1, frames=600)
     _, truth = tools.explain_minieuso.sky(7, True, given)
     assert len(truth.confusers) == 0 and len(truth.meteors) == minieuso.SESSION_METEORS[7]
+
+
+def test_lights_are_measured_with_the_errors_of_the_bound(tools):
+    bound, rng = tools.bound_catalogue, np.random.default_rng(0)
+    background = Background(minieuso.FIRST, minieuso.SKIES["first"][6], 400, np.random.default_rng(5))
+    light = MovingLight(200.5, 20.0, 22.0, 0.2, 0.1, 0.4, 4.0, 5.0)
+    rows = pd.DataFrame([bound.measured(light, background, rng) for _ in range(300)])
+    assert rows.speed_px.std() == pytest.approx(rows.speed_err_px.median(), rel=0.15)
+    assert rows.speed_px.mean() == pytest.approx(light.speed_px, abs=3 * rows.speed_px.std() / np.sqrt(300))
+    assert bound.measured(replace(light, y=200.0), background, rng) is None
+    steady = background.transients.take(np.flatnonzero(background.kinds == "slow point"))
+    assert all(np.isfinite(own.rise) for _, own in bound.lights(steady))
+
+
+def test_what_a_perfect_fit_would_reach_is_counted_over_all_bright_meteors(tools):
+    table = pd.DataFrame({"snr": [9.0, 6.0, 4.5, np.nan, np.nan]})
+    rows = tools.bound_catalogue.reached(table, np.array([0.9, 0.3, 0.9, 0.9, 0.1]), 4)
+    half = next(row for row in rows if row["threshold"] == 0.5)
+    assert half["recall_bright"] == 0.25 and half["precision"] == pytest.approx(2 / 3, abs=1e-4)
+    assert rows[0]["recall_bright"] == 0.5 and rows[0]["precision"] == pytest.approx(3 / 5)
 
 
 @pytest.fixture

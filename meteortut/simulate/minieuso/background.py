@@ -26,6 +26,14 @@ class Background:
     sky : Sky
     n_frames : int
     rng : Generator
+
+    Attributes
+    ----------
+    camera : Camera
+    transients : Sources
+        What flashes or moves.
+    kinds : ndarray of shape (n_transients,), str
+        What each of them is.
     """
 
     def __init__(self, world: World, sky: Sky, n_frames: int, rng: np.random.Generator) -> None:
@@ -33,7 +41,7 @@ class Background:
         self.camera = build_camera(world)
         seeds = rng.spawn(3)
         self.ground = Ground(world, sky, self.camera, n_frames, seeds[0])
-        self.transients, self._kind, self._event = draw_transients(world, sky, self.camera, n_frames, seeds[1])
+        self.transients, self.kinds, self._event = draw_transients(world, sky, self.camera, n_frames, seeds[1])
         self._switches = [_switches(dwell, n_frames, seeds[2]) for dwell in self.camera.dwell]
         self._city_span = self.ground.cities.span(self.camera.width)
         self._span = self.transients.span(self.camera.width)
@@ -88,7 +96,7 @@ class Background:
         return pd.concat(
             [
                 describe(cities, np.repeat("city", n), np.arange(n), self.camera, self.n_frames),
-                describe(self.transients, self._kind, self._event, self.camera, self.n_frames),
+                describe(self.transients, self.kinds, self._event, self.camera, self.n_frames),
             ],
             ignore_index=True,
         )

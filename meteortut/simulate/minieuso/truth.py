@@ -47,13 +47,15 @@ class Truth:
         peak), ``y``, ``x`` (array pixels at ``t_peak``), ``amplitude`` (counts per GTU at the peak in a pixel of
         response 1 centred on it, clouds not counted), ``sigma_px`` (size; NaN for whole tubes), ``speed_px``, ``direction_deg``,
         ``whole_tube``.
+    sources : Sources
+        The meteors' light, in the order of ``meteors``.
     """
 
     meteors: pd.DataFrame
     voxels: pd.DataFrame
     confusers: pd.DataFrame
     _background: Background
-    _sources: Sources
+    sources: Sources
 
     def background(self, first: int, stop: int) -> np.ndarray:
         """Mean counts without meteors and without noise.
@@ -82,8 +84,8 @@ class Truth:
         light = background.light(first, stop - first)
         add_each(
             light,
-            self._sources,
-            self._sources.span(background.camera.width),
+            self.sources,
+            self.sources.span(background.camera.width),
             background.camera,
             first,
             steps=METEOR_STEPS,
