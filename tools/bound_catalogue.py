@@ -62,7 +62,8 @@ def measured(true: MovingLight, background: Background, rng: np.random.Generator
     *_, covariance = pipeline.cramer_rao(true, level, background.n_frames)
     if not np.isfinite(covariance).all():
         return None
-    values = rng.multivariate_normal(vector(true), covariance, method="eigh")
+    # of a wide flash hardly anything is known: its covariance is positive but for rounding
+    values = rng.multivariate_normal(vector(true), covariance, check_valid="ignore", method="eigh")
     values[6:] = np.clip(values[6:], *LOG_BOUNDS)
     light = from_vector(values)
     nothing, snr = np.zeros((0, 3), int), abs(light.light) / np.sqrt(covariance[5, 5])

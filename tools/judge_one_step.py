@@ -421,14 +421,11 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
     for own in minieuso.sessions(given.seed, given.frames, world="second"):
         meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
         row["meteors_of_snr_5"] = int((meteors.snr >= BRIGHT).sum())
-        known = {"yaw_deg": own.sky.yaw_deg, "flat": pipeline.estimate_flat(own.frames)}
-        for key, camera in (("known", known), ("blind", {})):
-            found = pipeline.find_meteors(own.frames, **camera)
-            row[key] = result(pipeline.match_events(found, meteors, len(own.frames)), meteors)
-        rows.append(row)
-        print("second world", row, flush=True)
-    sums = {key: totals([row[key] for row in rows], rows, given.frames) for key in ("known", "blind")}
-    return {**sums, "sessions": rows}
+        flat = pipeline.estimate_flat(own.frames)
+        found = pipeline.find_meteors(own.frames, yaw_deg=own.sky.yaw_deg, flat=flat)
+        rows.append(row | result(pipeline.match_events(found, meteors, len(own.frames)), meteors))
+        print("second world", rows[-1], flush=True)
+    return totals(rows, rows, given.frames) | {"sessions": rows}
 
 
 def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_a_file_that_ends_within_a_step_is_searched_like_an_array(tmp_path):
 
 def test_bad_input_is_refused_before_any_work():
     frames = sky(n_frames=120)
-    with pytest.raises(ValueError, match="yaw_deg nan"):
+    with pytest.raises(ValueError, match="yaw_deg is nan"):
         pipeline.find_meteors(frames, yaw_deg=np.nan)
     with pytest.raises(ValueError, match="gap is -1"):
         pipeline.find_meteors(frames, gap=-1)
