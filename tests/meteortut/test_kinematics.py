@@ -227,6 +227,18 @@ def test_hit_pixels_follow_the_rule_of_the_truth():
     assert track.snr == pytest.approx(signal.max(), rel=0.01)
 
 
+def test_snr_is_that_of_a_quiet_pixel_whatever_the_camera():
+    frames = sky(LIGHT, rng=2)
+    snr = fit_track(frames, *where(LIGHT)).snr
+    # counts in other units: noise is not that of photons
+    assert fit_track(1 + 50 * (frames - 1), *where(LIGHT)).snr == pytest.approx(snr, rel=0.4)
+    # a town that comes and goes in two pixels makes them restless, and the light no fainter
+    time = np.arange(len(frames))
+    frames[:, 20, 12] += 0.3 * np.sin(time / 9)
+    frames[:, 19, 11] += 0.3 * np.cos(time / 9)
+    assert fit_track(frames, *where(LIGHT)).snr == pytest.approx(snr, rel=0.25)
+
+
 def test_nothing_there_is_not_called_a_track():
     rng = np.random.default_rng(0)
     snrs = [fit_track(1 + rng.standard_normal((80, 48, 48)) / 128, 40, 24, 24).track_snr for _ in range(5)]
