@@ -234,10 +234,10 @@ def _join(values: np.ndarray, start: np.ndarray) -> MovingLight:
     return from_vector(np.concatenate([values, start[len(values) :]]))
 
 
-def _least_unrest(box: Box) -> float:
-    """How much more than photons the quietest pixel of a box varies: 1, or the camera is noisier than that."""
-    alive = box.weight > 0
-    return float(box.unrest[alive].min()) if alive.any() else 1.0
+def _usual_unrest(box: Box) -> float:
+    """How much more than photons the pixels of a box vary that are quiet: 1, or, where none is, the median of all."""
+    unrest = box.unrest[box.weight > 0]
+    return float(np.median(unrest)) if len(unrest) and unrest.min() > 1 else 1.0
 
 
 def _describe(box: Box, light: MovingLight, camera: Camera, success: bool) -> Track:
@@ -249,8 +249,8 @@ def _describe(box: Box, light: MovingLight, camera: Camera, success: bool) -> Tr
     chi2 = float((residual**2).sum() / max(free, 1))
     slopes = without_lines(derivatives(light, *box.place, camera.gap), box.scenery) * box.weight
     covariance = covariance_of(slopes.reshape(len(slopes), -1).T, camera.fit_size) * max(chi2, 1.0)
-    # beside the noise of a quiet pixel, as the truth has it: of photons, or, where all are noisier, of the quietest
-    seen = signal * box.unrest / _least_unrest(box)
+    # beside the noise of a quiet pixel, as the truth has it; a camera may be noisier than photons are
+    seen = signal * box.unrest / _usual_unrest(box)
     hit = seen.max(axis=0) >= HIT_SIGMA
     corner = np.array([box.first, box.rows[0], box.columns[0]])
     brightest = np.unravel_index(int((model * box.response).argmax()), signal.shape)
