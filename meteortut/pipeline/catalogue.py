@@ -84,8 +84,9 @@ def build_catalogue(
 
     Notes
     -----
-    The first flag that holds is given. Two rows are one light when they come within 2 pixels while both shine; the one with
-    higher ``track_snr`` is kept. A flagged row never replaces one without a flag.
+    What lies near other lights is fitted once more, those taken away. The first flag that holds is given. Two rows are one light
+    when they come within 2 pixels while both shine; the one with higher ``track_snr`` is kept. A flagged row never replaces one
+    without a flag.
     """
     return fit_events(frames, events, Camera(gap, flat, noise, yaw_deg))[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -139,8 +140,6 @@ def test_a_faint_light_beside_a_bright_one_is_fitted_when_that_is_known():
 
 
 def test_a_catalogue_keeps_both(monkeypatch):
-    import pandas as pd
-
     frames = noisy(1 + render(BRIGHT, 0, 120, ROWS, ROWS) + render(FAINT, 0, 120, ROWS, ROWS), 4)
     places = [(own.t, float(from_focal(own.y)), float(from_focal(own.x))) for own in (BRIGHT, FAINT)]
     events = pd.DataFrame(places, columns=["t", "y", "x"])
