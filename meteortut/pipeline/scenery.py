@@ -49,12 +49,13 @@ def drifting_scenery(
     response = np.ones(frames.shape[1:]) if flat is None else flat
     gain = np.divide(1.0, response, out=np.zeros(response.shape), where=response > 0)
     apart = max(APART, int(np.ceil(lit[1] - lit[0])))
-    looks = []
-    for later in (side * (apart + EVERY * k) for side in (-1, 1) for k in range(LOOKS)):
-        if first + later < 0 or stop + later > len(frames):
-            continue
-        y, down = _between(rows, later * drift[0], frames.shape[1], camera.gap)
-        x, across = _between(columns, later * drift[1], frames.shape[2], camera.gap)
+    looks, whens = [], np.array([side * (apart + EVERY * k) for side in (-1, 1) for k in range(LOOKS)])
+    whens = whens[(first + whens >= 0) & (stop + whens <= len(frames))]
+    down_each, across_each = (
+        _between(pixels, whens * way, side, camera.gap)
+        for pixels, way, side in zip((rows, columns), drift, frames.shape[1:], strict=True)
+    )
+    for later, (y, down), (x, across) in zip(whens.tolist(), down_each, across_each, strict=True):
         part = np.s_[y : y + down.shape[1], x : x + across.shape[1]]
         seen = down @ (gain[part] > 0) @ across.T
         if (seen > 0.999).any():
@@ -75,17 +76,20 @@ def _median(looks: np.ndarray) -> np.ndarray:
     return np.nan_to_num((low + high) / 2)
 
 
-def _between(pixels: np.ndarray, way: float, side: int, gap: float) -> tuple[int, np.ndarray]:
-    """Where places ``way`` focal pixels beyond some pixels of an axis lie between the pixels there.
+def _between(pixels: np.ndarray, ways: np.ndarray, side: int, gap: float) -> list[tuple[int, np.ndarray]]:
+    """Where places some ways (focal pixels) beyond some pixels of an axis lie between the pixels there.
 
-    The first pixel needed, and weights (n, m) of it and of those that follow; a row of zeros where a place is outside.
+    For each way the first pixel needed, and weights (n, m) of it and of those that follow; a row of zeros where a place is outside.
     """
-    places, centres = to_focal(pixels, gap) + way, to_focal(np.arange(side), gap)
+    places, centres = to_focal(pixels, gap) + ways[:, None], to_focal(np.arange(side), gap)
     before = np.clip(np.searchsorted(centres, places) - 1, 0, side - 2)
     part = (places - centres[before]) / (centres[before + 1] - centres[before])
     inside = (part > -OUTSIDE) & (part < 1 + OUTSIDE)
-    part, start = np.clip(part, 0, 1), int(before.min())
-    weights = np.zeros((len(pixels), int(before.max()) + 2 - start))
-    each = np.arange(len(pixels))
-    weights[each, before - start], weights[each, before - start + 1] = (1 - part) * inside, part * inside
-    return start, weights
+    part = np.clip(part, 0, 1)
+    found, each = [], np.arange(len(pixels))
+    for k, start in enumerate(before.min(axis=1).tolist()):
+        place = before[k] - start
+        weights = np.zeros((len(pixels), int(place.max()) + 2))
+        weights[each, place], weights[each, place + 1] = (1 - part[k]) * inside[k], part[k] * inside[k]
+        found.append((start, weights))
+    return found

@@ -26,7 +26,7 @@ FASTEST_PX = 0.75
 #: An event is the highest of its surroundings: so many frames and pixels to each side (chosen).
 NEAR_FRAMES, NEAR_PX = 20, 3
 #: Weights along one axis for a pixel and its neighbours: what they receive of the point spread.
-KERNEL = shares(np.array([-1.0, 0.0, 1.0]), PSF_PX)[0].astype(np.float32)
+KERNEL = shares(np.array([-1.0, 0.0, 1.0]), 0.0, PSF_PX)[0].astype(np.float32)
 COLUMNS = ("t", "y", "x", "snr", "vy", "vx", "n_stacked")
 
 

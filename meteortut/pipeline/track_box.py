@@ -20,6 +20,8 @@ VELOCITIES = np.linspace(-0.78, 0.78, 13)
 PLACES = np.linspace(-1.5, 1.5, 7)
 PEAKS = np.arange(-6.0, 7.0, 2.0)
 BELLS = np.array([1.0, 2.0, 4.0, 8.0])
+#: Shares of the light and of its peak below this one count as nothing while a start is looked for (chosen).
+TAIL = 1e-6
 #: Half widths of the box that the start is looked for in, frames and pixels (chosen).
 START_FRAMES, START_PX = 32, 9
 #: A pixel varies more than its noise above this ratio, told from at least so many frames without the light (chosen).
@@ -149,34 +151,38 @@ def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near:
     time = np.arange(first, stop) + 0.5 - t
     start_y, start_x = float(to_focal(y, camera.gap)), float(to_focal(x, camera.gap))
     peaks, bells = (part.ravel() for part in np.meshgrid(peaks, bells))
-    curves = np.exp(-0.5 * ((time[:, None] - peaks) / bells) ** 2)
-    across = [_trial_shares(columns, start_x + dx, time, camera.gap) for dx in places]
-    trials = []
-    for dy in places:
-        down = _trial_shares(rows, start_y + dy, time, camera.gap)
-        data, power = down @ (box.data * box.weight), down**2 @ np.broadcast_to(box.weight**2, box.data.shape)
-        for dx, share in zip(places, across, strict=True):
-            trials.append((*_best(data, power, share, curves), dy, dx))
-    _, light, (a, b, c), dy, dx = max(trials, key=lambda trial: trial[0])
-    vy, vx, peak, bell = (float(value) for value in (VELOCITIES[a], VELOCITIES[b], peaks[c], bells[c]))
-    return MovingLight(t + peak, start_y + dy + vy * peak, start_x + dx + vx * peak, vy, vx, light, bell, bell)
-
-
-def _best(
-    data: np.ndarray, power: np.ndarray, share: np.ndarray, curves: np.ndarray
-) -> tuple[float, float, tuple[int, ...]]:
-    """The best velocity and light curve through one place: its SNR, its light, and its indices (vy, vx, curve)."""
-    signal = np.tensordot(data @ share.transpose(0, 2, 1), curves, (0, 0))
-    norm = np.tensordot(power @ share.transpose(0, 2, 1) ** 2, curves**2, (0, 0))
+    curves = _flushed(np.exp(-0.5 * ((time[:, None] - peaks) / bells) ** 2))
+    down, across = (
+        _trial_shares(to_focal(pixels, camera.gap), start + places, time)
+        for pixels, start in ((rows, start_y), (columns, start_x))
+    )
+    weight = box.weight.astype(np.float32)
+    # (frames, places and velocities down, the same across), then each with all light curves
+    signal = (down @ (box.data.astype(np.float32) * weight)) @ across.transpose(0, 2, 1)
+    power = (down**2 @ weight**2) @ across.transpose(0, 2, 1) ** 2
+    signal, norm = (
+        values.T @ part.reshape(len(time), -1) for values, part in ((curves, signal), (curves**2, power))
+    )
     score = signal / np.sqrt(np.maximum(norm, 1e-3 * norm.max() + 1e-30))
-    k = np.unravel_index(int(score.argmax()), score.shape)
-    return float(score[k]), max(float(signal[k] / max(norm[k], 1e-30)), 1e-6), tuple(int(i) for i in k)
+    best = int(score.argmax())
+    n_places, n_speeds = len(places), len(VELOCITIES)
+    k, i, a, j, b = np.unravel_index(best, (len(peaks), n_places, n_speeds, n_places, n_speeds))
+    light = max(float(signal.flat[best] / max(norm.flat[best], 1e-30)), 1e-6)
+    vy, vx, peak, bell = (float(value) for value in (VELOCITIES[a], VELOCITIES[b], peaks[k], bells[k]))
+    return MovingLight(
+        t + peak, start_y + places[i] + vy * peak, start_x + places[j] + vx * peak, vy, vx, light, bell, bell
+    )
 
 
-def _trial_shares(pixels: np.ndarray, place: float, time: np.ndarray, gap: float) -> np.ndarray:
-    """Light that rows (or columns) receive from points with all trial velocities: (n_frames, n_velocities, n_pixels)."""
-    away = to_focal(pixels, gap) - (place + VELOCITIES[:, None] * time[:, None, None])
-    return shares(away, PSF_PX)[0]
+def _trial_shares(pixels: np.ndarray, places: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Light that pixels of an axis receive from points at all places with all trial velocities: (n_frames, n_trials, n_pixels)."""
+    middle = places[:, None] + VELOCITIES * time[:, None, None]
+    return _flushed(shares(pixels, middle.reshape(len(time), -1), PSF_PX)[0])
+
+
+def _flushed(values: np.ndarray) -> np.ndarray:
+    """In single precision, without the far tails: processors multiply numbers of 1e-40 a hundred times more slowly."""
+    return np.where(values > TAIL, values, 0).astype(np.float32)
 
 
 def estimate_flat(frames: Any, n_sampled: int = 500) -> np.ndarray:

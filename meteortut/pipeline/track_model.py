@@ -14,6 +14,8 @@ PSF_PX = 1.2 * SIGMA_PER_FWHM
 STEPS = 4
 #: Light curves are followed this many standard deviations from their peak, images this many pixels from the track (chosen).
 BELL_REACH, TRACK_REACH_PX = 4.0, 3.0
+#: An image ends this many standard deviations from its middle: what is beyond is less than a sum of doubles resolves.
+TAIL_SIGMA = 8.0
 #: Frames beyond the bell that tell the background (chosen).
 MARGIN_FRAMES = 8
 
@@ -91,7 +93,7 @@ def render(
         Integrals over each pixel, averaged over four instants of each frame.
     """
     bell, y, x = _factors(light, first, n_frames, rows, columns, gap)[:3]
-    return _product(bell[..., None] * y[0], x[0])
+    return _products([(bell, y[0])], x[0])[0]
 
 
 def derivatives(
@@ -112,20 +114,16 @@ def derivatives(
     """
     bell, y, x, after, steep = _factors(light, first, n_frames, rows, columns, gap)
     (share_y, slope_y, wide_y), (share_x, slope_x, wide_x) = y, x
-    still = [_product(factor[..., None] * share_y, share_x) for factor in (bell, bell * steep * after)]
     # d bell / d ln rise is bell · (after / rise)² before the peak; after it the same with fall
-    halves = [
-        _product((bell * steep * after**2 * half)[..., None] * share_y, share_x) for half in (after < 0, after >= 0)
-    ]
-    move_y, move_x = (
-        [_product((bell * factor)[..., None] * own, other) for factor in (1.0, after)]
-        for own, other in ((slope_y, share_x), (share_y, slope_x))
-    )
-    size = _product(bell[..., None] * wide_y, share_x) + _product(bell[..., None] * share_y, wide_x)
-    in_time = still[1] - light.vy * move_y[0] - light.vx * move_x[0]
-    return np.stack(
-        [in_time, move_y[0], move_x[0], move_y[1], move_x[1], still[0] / light.light, *halves, size * light.size]
-    )
+    curved = bell * steep * after**2
+    curves = [bell, bell * steep * after, curved * (after < 0), curved * (after >= 0)]
+    down = [(curve, share_y) for curve in curves] + [(bell, slope_y), (bell * after, slope_y), (bell, wide_y)]
+    still, in_time, rise, fall, move_y, turn_y, wider_y = _products(down, share_x)
+    move_x, turn_x = _products([(bell, share_y), (bell * after, share_y)], slope_x)
+    (wider_x,) = _products([(bell, share_y)], wide_x)
+    in_time -= light.vy * move_y + light.vx * move_x
+    size = (wider_y + wider_x) * light.size
+    return np.stack([in_time, move_y, move_x, turn_y, turn_x, still / light.light, rise, fall, size])
 
 
 def _factors(
@@ -137,36 +135,48 @@ def _factors(
     bell = light.light * np.exp(-0.5 * after**2 * steep) / STEPS
     sides = []
     for pixels, place, speed in ((rows, light.y, light.vy), (columns, light.x, light.vx)):
-        away = to_focal(pixels, gap) - (place + speed * after)[..., None]
-        sides.append(shares(away, light.size))
+        sides.append(shares(to_focal(pixels, gap), place + speed * after, light.size))
     return bell, sides[0], sides[1], after, steep
 
 
-def shares(away: np.ndarray, size: float) -> list[np.ndarray]:
+def shares(pixels: np.ndarray, middle: np.ndarray | float, size: float) -> list[np.ndarray]:
     """Share the light of a Gaussian among pixels along one axis.
 
     Parameters
     ----------
-    away : ndarray of any shape, focal pixels
-        Middles of the pixels minus the middle of the image.
+    pixels : ndarray of shape (n,), focal pixels
+        Middles of the pixels.
+    middle : ndarray of any shape, focal pixels
+        Middles of the image.
     size : float, focal pixels
         Standard deviation of the image.
 
     Returns
     -------
-    list of three ndarrays of the shape of ``away``
+    list of three ndarrays of the shape of ``middle`` and one axis more, of length n
         The share of the light that falls into each pixel; its derivatives with the middle of the image and with its size.
     """
     from scipy.special import ndtr  # slow to import
 
-    low, high = (away - 0.5) / size, (away + 0.5) / size
-    density_low, density_high = (np.exp(-0.5 * edge**2) / (np.sqrt(2 * np.pi) * size) for edge in (low, high))
-    return [ndtr(high) - ndtr(low), density_low - density_high, low * density_low - high * density_high]
+    # pixels that touch share an edge, and its integral
+    edges, place = np.unique(np.concatenate([pixels - 0.5, pixels + 0.5]), return_inverse=True)
+    low, high = place[: len(pixels)], place[len(pixels) :]
+    away = (edges - np.asarray(middle, float)[..., None]) / size
+    near, below, density = np.abs(away) < TAIL_SIGMA, (away > 0).astype(float), np.zeros(away.shape)
+    inner = away[near]
+    below[near], density[near] = ndtr(inner), np.exp(-0.5 * inner**2) / (np.sqrt(2 * np.pi) * size)
+    wider = away * density
+    return [
+        below.take(high, -1) - below.take(low, -1),
+        density.take(low, -1) - density.take(high, -1),
+        wider.take(low, -1) - wider.take(high, -1),
+    ]
 
 
-def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Sum over a frame's instants: (n, steps, h) and (n, steps, w) give (n, h, w)."""
-    return left.transpose(0, 2, 1) @ right
+def _products(left: list[tuple[np.ndarray, np.ndarray]], right: np.ndarray) -> list[np.ndarray]:
+    """Sums over a frame's instants: pairs of (n, steps) and (n, steps, h) and one (n, steps, w) give an (n, h, w) each."""
+    down = np.concatenate([factor[..., None] * share for factor, share in left], axis=2)
+    return np.split(down.transpose(0, 2, 1) @ right, len(left), axis=1)
 
 
 def without_lines(cube: np.ndarray, scenery: np.ndarray | None = None) -> np.ndarray:
