@@ -20,9 +20,12 @@ SHINES = 10
 LIT_SIGMA, HIT_SIGMA = 2.5, 4.0
 #: Neighbours of an event: in the same pixel (frames), at the same time (frames), and close by (frames, pixels); chosen.
 SAME_PIXEL, AT_ONCE, CLOSE = 3000, 4, (60, 6)
+#: Neighbours on a trail, one slow straight line through the event: at most so many frames away and at least so many, so many focal
+#: pixels per frame at most, and so many focal pixels off the line (chosen: ten seconds, faster than the ground, a pixel).
+TRAIL_FRAMES, TRAIL_APART, TRAIL_SPEED, TRAIL_PX = 250, 12, 0.1, 1.0
 #: Columns, in order.
 FEATURES = (
-    *"score sum_score n_voxels n_steps n_rows n_columns same_pixel at_once close".split(),
+    *"score sum_score n_voxels n_steps n_rows n_columns same_pixel at_once close trail edge".split(),
     *"peak raw_peak n_hit n_lit total duration skewness kurtosis speed off_ground width length".split(),
     *"ring ring_mean ring_share before after steady steps_up above_half pixel_above_half".split(),
     *"pixel_share instant_share second_pixel unrest own_unrest level slope curvature".split(),
@@ -46,8 +49,10 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0) -> pd.Da
     DataFrame, a row per event in the same order
         Of the event: ``score``, ``sum_score``, ``n_voxels``, ``n_steps``, ``n_rows``, ``n_columns`` (of its box). Of
         the other events: ``same_pixel`` (within one pixel and 3 000 frames), ``at_once`` (within 4 frames, anywhere),
-        ``close`` (within 6 pixels and 60 frames). Of the voxels within 3 pixels and 12 frames, in units of the noise
-        of their pixel about a parabola through the frames before and after: ``peak`` and ``raw_peak`` (highest; raw:
+        ``close`` (within 6 pixels and 60 frames), ``trail`` (the most that lie within 250 frames and a pixel of one line through
+        this event, that of a light of at most 0.1 focal pixels per frame: does something creep or drift along, seen again and
+        again?). ``edge``: pixels to the nearest edge of the frame. Of the voxels within 3 pixels and 12 frames, in units of the
+        noise of their pixel about a parabola through the frames before and after: ``peak`` and ``raw_peak`` (highest; raw:
         the noise of neighbouring frames alone), ``n_hit`` (pixels that reach 4), ``n_lit`` (voxels above 2.5),
         ``total`` (root of the sum of squares), and the moments of the lit ones: ``duration`` (frames), ``skewness``,
         ``kurtosis``, ``speed`` (focal pixels per frame), ``off_ground`` (how far from the speed of the ground's drift, the same
@@ -83,10 +88,12 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0) -> pd.Da
     own = own.assign(**{name: events[name] for name in ("score", "sum_score", "n_voxels")})
     for name, axis, longer in (("n_steps", "t", 4), ("n_rows", "y", 1), ("n_columns", "x", 1)):
         own[name] = (events[f"{axis}_last"] - events[f"{axis}_first"] + 1) / longer
-    return own.assign(**_neighbours(events))[list(FEATURES)]
+    sides = [(events[axis], side - 1 - events[axis]) for axis, side in zip("yx", frames.shape[1:], strict=True)]
+    edge = np.min([distance for pair in sides for distance in pair], axis=0)
+    return own.assign(**_neighbours(events), trail=_trail(events, gap), edge=edge.astype(float))[list(FEATURES)]
 
 
-_OWN = FEATURES[:9]
+_OWN = FEATURES[:11]
 
 
 def _neighbours(events: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -101,6 +108,26 @@ def _neighbours(events: pd.DataFrame) -> dict[str, np.ndarray]:
             others = order[first:stop]
             counts[row, k] = ((np.abs(y[others] - y[k]) <= pixels) & (np.abs(x[others] - x[k]) <= pixels)).sum() - 1
     return dict(zip(("same_pixel", "at_once", "close"), counts, strict=True))
+
+
+def _trail(events: pd.DataFrame, gap: float) -> np.ndarray:
+    """The most other events on one slow straight line through each event: float, (n,)."""
+    t = events.t.to_numpy(float)
+    places = np.stack([to_focal(events[axis].to_numpy(float), gap) for axis in ("y", "x")], axis=1)
+    order = np.argsort(t, kind="stable")
+    low, high = (
+        np.searchsorted(t[order], t + way, side) for way, side in ((-TRAIL_FRAMES, "left"), (TRAIL_FRAMES, "right"))
+    )
+    most = np.zeros(len(t))
+    for k, (first, stop) in enumerate(zip(low, high, strict=True)):
+        others = order[first:stop]
+        after, off = t[others] - t[k], places[others] - places[k]
+        slow = (np.abs(after) >= TRAIL_APART) & (np.hypot(*off.T) <= TRAIL_SPEED * np.abs(after) + TRAIL_PX)
+        after, off = after[slow], off[slow]
+        if len(after):  # each of them gives a line to try
+            way = off[:, None] / after[:, None, None] * after[:, None]
+            most[k] = (np.hypot(*(off - way).transpose(2, 0, 1)) <= TRAIL_PX).sum(axis=1).max()
+    return most
 
 
 def _measure(frames: Any, t: float, y: int, x: int, gap: float) -> dict[str, float]:

@@ -40,6 +40,8 @@ LEAVES_PX = 2.5
 #: A fit with a larger reduced χ², or a wider image (standard deviation, focal pixels: twice the point spread), may have mixed two
 #: lights, and is tried again; what stays that wide is a flash (chosen).
 WELL_CHI2, WIDEST_PX = 2.0, 1.0
+#: A fainter light may be another one than was detected, and is tried again (chosen).
+CLEAR_SNR = 10.0
 #: Residuals beyond this many σ pull less than their square: another source in the box (chosen).
 SOFT_SIGMA = 3.0
 
@@ -106,14 +108,21 @@ def fit_track(
 
 def fit_at(frames: Any, t: float, y: float, x: float, camera: Camera) -> Track:
     """Do what :func:`fit_track` does, with a camera, frames and a place that have been checked."""
+
+    def holds(track: Track) -> bool:
+        return track.converged and not leaves(track, t, y, x)
+
     track = _attempt(frames, t, y, x, camera)
-    stays = track.converged and not leaves(track, t, y, x)
-    if stays and track.chi2 <= WELL_CHI2 and track.light.size <= WIDEST_PX:
+    stays = holds(track)
+    well = stays and track.chi2 <= WELL_CHI2 and track.light.size <= WIDEST_PX
+    if well and track.track_snr >= CLEAR_SNR:
         return track
-    # something brighter may be near: once more, closer to the detection, as a point
+    if well:  # noise elsewhere in the box may look as bright: once more, closer to the detection
+        close = _attempt(frames, t, y, x, camera, near=True)
+        return close if holds(close) and close.track_snr > track.track_snr else track
+    # something brighter may be near: closer to the detection, as a point
     close = _attempt(frames, t, y, x, replace(camera, fit_size=False), near=True)
-    better = close.converged and not leaves(close, t, y, x) and not (stays and track.chi2 <= close.chi2)
-    return close if better else track
+    return close if holds(close) and not (stays and track.chi2 <= close.chi2) else track
 
 
 def _attempt(frames: Any, t: float, y: float, x: float, camera: Camera, near: bool = False) -> Track:

@@ -11,6 +11,7 @@ from meteortut.chunking.grid import give_back
 from meteortut.focal import GTU_PER_FRAME, TUBE, from_focal, to_focal
 from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.glow import smooth_glow
 from meteortut.pipeline.scenery import drifting_scenery
 from meteortut.pipeline.track_model import PSF_PX, MovingLight, frames_about, near_track, render, shares, without_lines
 
@@ -24,6 +25,8 @@ BELLS = np.array([1.0, 2.0, 4.0, 8.0])
 TAIL = 1e-6
 #: Half widths of the box that the start is looked for in, frames and pixels (chosen).
 START_FRAMES, START_PX = 32, 9
+#: Pixels about a box from which a glow is told, beside its own (chosen).
+GLOW_PX = 5
 #: A pixel varies more than its noise above this ratio, told from at least so many frames without the light (chosen).
 RESTLESS, FEWEST_DARK = 1.5, 10
 #: A pixel with less noise than this part of the others' is taken for dead, so that weights stay finite (chosen).
@@ -66,27 +69,54 @@ class Box:
 
 
 def read_box(
-    frames: Any, span: tuple[int, int], rows: np.ndarray, columns: np.ndarray, camera: Camera, lit: tuple[float, float]
+    frames: Any,
+    span: tuple[int, int],
+    rows: np.ndarray,
+    columns: np.ndarray,
+    camera: Camera,
+    lit: tuple[float, float],
+    around: int = GLOW_PX,
 ) -> Box:
-    """Read frames ``span[0]`` to ``span[1] - 1`` of some pixels; ``lit``: instants between which the light is expected."""
+    """Read frames ``span[0]`` to ``span[1] - 1`` of some pixels; ``lit``: instants between which the light is expected.
+
+    A glow is told from these pixels and from so many more to each side, and taken away.
+    """
     first, stop = span
-    cube = np.asarray(frames[first:stop, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], float)
+    low, wide = [], []
+    for pixels, side in ((rows, frames.shape[1]), (columns, frames.shape[2])):
+        low.append(max(int(pixels[0]) - around, 0))
+        wide.append(np.arange(low[-1], min(int(pixels[-1]) + around + 1, side)))
+    cube = np.asarray(frames[first:stop, low[0] : wide[0][-1] + 1, low[1] : wide[1][-1] + 1], float)
     if not np.isfinite(cube).all():
         raise ValueError(
             f"frames {first} to {stop - 1} hold NaN or infinite values; expected finite counts. Cut them out."
         )
-    part = np.ix_(rows, columns)
+    part = np.ix_(*wide)
     flat = np.ones(cube.shape[1:]) if camera.flat is None else camera.flat[part]
     for light in camera.others:
-        cube -= render(light, first, len(cube), rows, columns, camera.gap) * flat
+        cube -= render(light, first, len(cube), *wide, camera.gap) * flat
     level = np.median(cube, axis=0)
     sigma = np.sqrt(np.maximum(level, 0) / GTU_PER_FRAME) if camera.noise is None else camera.noise[part]
     # a pixel that never changes is dead, whatever it shows
     shines = sigma > DEAD * (np.median(sigma[sigma > 0]) if (sigma > 0).any() else 0.0)
     alive = shines & (flat > 0) & (np.ptp(cube, axis=0) > 0)
-    scenery = None if camera.drift is None else drifting_scenery(frames, span, rows, columns, camera, lit)
-    unrest = _unrest(cube, scenery, np.where(alive, sigma, 1.0), first, lit)
-    weight = np.divide(1.0, sigma * unrest, out=np.zeros(level.shape), where=alive)
+    sigma, response = np.where(alive, sigma, 1.0), np.where(alive, flat, 1.0)
+    place = [to_focal(pixels, camera.gap) for pixels in wide]
+    inner = np.s_[..., rows[0] - low[0] : rows[-1] + 1 - low[0], columns[0] - low[1] : columns[-1] + 1 - low[1]]
+    scenery, weight = None, alive * response / sigma
+    glow = smooth_glow(without_lines(cube) / response, weight, *place)
+    if camera.drift is not None:
+        if glow is None:
+            scenery = drifting_scenery(frames, span, rows, columns, camera, lit)
+        else:  # it may be the ground that drifts by
+            scenery = drifting_scenery(frames, span, *wide, camera, lit)
+            glow = smooth_glow(without_lines(cube, scenery) / response, weight, *place)
+            scenery = scenery[inner]
+    if glow is not None:
+        cube -= flat * glow
+    cube, sigma, flat, alive = (values[inner] for values in (cube, sigma, flat, alive))
+    unrest = _unrest(cube, scenery, sigma, first, lit)
+    weight = alive / (sigma * unrest)
     return Box(
         first, rows, columns, without_lines(cube, scenery) * weight, weight * flat, flat * alive, unrest, scenery
     )
@@ -147,7 +177,7 @@ def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near:
         for place, side in ((y, height), (x, width))
     )
     # a start need not be exact: the scenery would cost more than it tells
-    box = read_box(frames, (first, stop), rows, columns, replace(camera, yaw_deg=None), (t - 10, t + 10))
+    box = read_box(frames, (first, stop), rows, columns, replace(camera, yaw_deg=None), (t - 10, t + 10), 0)
     time = np.arange(first, stop) + 0.5 - t
     start_y, start_x = float(to_focal(y, camera.gap)), float(to_focal(x, camera.gap))
     peaks, bells = (part.ravel() for part in np.meshgrid(peaks, bells))
@@ -160,9 +190,7 @@ def first_guess(frames: Any, t: float, y: float, x: float, camera: Camera, near:
     # (frames, places and velocities down, the same across), then each with all light curves
     signal = (down @ (box.data.astype(np.float32) * weight)) @ across.transpose(0, 2, 1)
     power = (down**2 @ weight**2) @ across.transpose(0, 2, 1) ** 2
-    signal, norm = (
-        values.T @ part.reshape(len(time), -1) for values, part in ((curves, signal), (curves**2, power))
-    )
+    signal, norm = (values.T @ part.reshape(len(time), -1) for values, part in ((curves, signal), (curves**2, power)))
     score = signal / np.sqrt(np.maximum(norm, 1e-3 * norm.max() + 1e-30))
     best = int(score.argmax())
     n_places, n_speeds = len(places), len(VELOCITIES)

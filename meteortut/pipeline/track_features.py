@@ -15,7 +15,7 @@ from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.kinematics import remove_drift
 from meteortut.pipeline.track import Track
 from meteortut.pipeline.track_box import read_box
-from meteortut.pipeline.track_model import MovingLight, render, without_lines
+from meteortut.pipeline.track_model import PSF_PX, MovingLight, render, without_lines
 
 #: Columns of the catalogue that are taken as they are.
 _ROW = tuple("snr track_snr n_pixels speed_px speed_err_px fwhm size_px chi2 y_err x_err".split())
@@ -24,13 +24,14 @@ GROUND_FEATURES = tuple("ground_sigmas ground_px ground_length own_km_s own_km".
 #: Columns, in order.
 TRACK_FEATURES = (
     *_ROW,
-    *"lit trusted rest_sigmas asymmetry asymmetry_sigmas".split(),
+    *"lit trusted rest_sigmas asymmetry asymmetry_sigmas size_sigmas".split(),
     *"before_sigmas after_sigmas before_share after_share".split(),
     *GROUND_FEATURES,
 )
-#: A motion is never known better than this, focal pixels per frame, nor an asymmetry, nor the share of a light that goes on
-#: (chosen): pixels do not respond all alike, light curves are no bells, and a bright meteor may leave a faint wake.
-LEAST_MOTION_ERROR, LEAST_ASYMMETRY_ERROR, LEAST_SHARE_ERROR = 1e-3, 0.02, 0.02
+#: A motion is never known better than this, focal pixels per frame, nor an asymmetry, nor the share of a light that goes on,
+#: nor the logarithm of a size (chosen): pixels do not respond all alike, light curves are no bells, and a bright meteor may leave a
+#: faint wake.
+LEAST_MOTION_ERROR, LEAST_ASYMMETRY_ERROR, LEAST_SHARE_ERROR, LEAST_SIZE_ERROR = 1e-3, 0.02, 0.02, 0.02
 #: Frames before and after the bell (3 σ of it, and two frames) in which the light is looked for; what is found there is given as
 #: this many times the peak at most. A steady light as bright as the peak must stand out there by one σ, or it is not looked for.
 #: All chosen.
@@ -58,7 +59,8 @@ def track_features(frames: Any, table: pd.DataFrame, tracks: Sequence[Track], ca
         from rest and from the ground's drift in standard deviations, by the covariance of the fit (``rest_sigmas``,
         ``ground_sigmas``), the latter also in focal pixels per frame and in focal pixels over the FWHM (``ground_px``,
         ``ground_length``). Speed across the line of sight if it shines at 100 km, and the way over the FWHM (``own_km_s``, km/s;
-        ``own_km``, km). ``asymmetry``: ln(fall / rise); ``asymmetry_sigmas``: its size over its error. Does the light go on? A
+        ``own_km``, km). ``asymmetry``: ln(fall / rise); ``asymmetry_sigmas``: its size over its error; ``size_sigmas``:
+        ln(``size_px`` / point spread) over its error, 0 where the size was not fitted. Does the light go on? A
         steady light on the same straight line in the 32 frames before and after the bell is fitted together with the bell:
         ``before_share``, ``after_share`` are what is found over the bell's peak, −3 to 3, ``before_sigmas``, ``after_sigmas`` the
         same over its error; all four 0 where nothing can be seen there, as outside the field.
@@ -82,7 +84,10 @@ def track_features(frames: Any, table: pd.DataFrame, tracks: Sequence[Track], ca
     )
     with threadpool_limits(1, "blas"):
         rows = [
-            motion_features(track, camera.yaw_deg) | curve_features(track) | _light_beyond(frames, track, camera)
+            motion_features(track, camera.yaw_deg)
+            | curve_features(track)
+            | image_features(track)
+            | _light_beyond(frames, track, camera)
             for track in tracks
         ]
     names = [name for name in TRACK_FEATURES if name not in own]
@@ -125,6 +130,14 @@ def curve_features(track: Track) -> dict[str, float]:
         return {"asymmetry": asymmetry, "asymmetry_sigmas": np.nan}
     error = np.sqrt(max(float(side @ track.covariance[6:8, 6:8] @ side), 0.0))
     return {"asymmetry": asymmetry, "asymmetry_sigmas": abs(asymmetry) / max(error, LEAST_ASYMMETRY_ERROR)}
+
+
+def image_features(track: Track) -> dict[str, float]:
+    """How unlike the point spread the image is: narrower (below 0), as a single pixel that flares, or wider, as a glow."""
+    if not np.isfinite(track.covariance).all():
+        return {"size_sigmas": np.nan}
+    error = np.sqrt(max(float(track.covariance[8, 8]), 0.0))
+    return {"size_sigmas": float(np.log(track.light.size / PSF_PX)) / max(error, LEAST_SIZE_ERROR)}
 
 
 def _light_beyond(frames: Any, track: Track, camera: Camera) -> dict[str, float]:

@@ -15,7 +15,7 @@ from meteortut.pipeline.step_features import STEP
 #: Voxels are of one event when they are no further apart than this: steps, rows, columns. A track jumps a gap between tubes.
 LINK = np.array([2, 2, 2])
 #: Two peaks of score are two events when the way from one to the other leads this far below the lower one, log odds (chosen).
-PROMINENCE = 2.0
+PROMINENCE = 1.0
 
 
 def voxel_events(blocks: Iterable[np.ndarray], threshold: float) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def voxel_events(blocks: Iterable[np.ndarray], threshold: float) -> pd.DataFrame
     Notes
     -----
     Voxels are of one event when steps, rows and columns differ by two at most, directly or through others, unless the score
-    has two peaks: the way from the lower one to the higher leads down by two or more (its prominence, as of mountains). So
+    has two peaks: the way from the lower one to the higher leads down by one or more (its prominence, as of mountains). So
     two meteors that come near each other stay two.
     """
     places, scores, first = [], [], 0

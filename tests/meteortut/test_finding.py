@@ -62,6 +62,17 @@ def test_other_events_are_counted():
     assert found.same_pixel.tolist() == [1, 0, 2, 0, 1]
     assert found.at_once.tolist() == [1, 1, 0, 0, 0]
     assert found.close.tolist() == [1, 0, 0, 1, 0]
+    assert found.edge.tolist() == [12, 7, 12, 16, 12]
+
+
+def test_what_flares_along_a_slow_line_is_a_trail():
+    creeping = [(100 + 40 * k, 10, 10 + 2 * k) for k in range(6)]  # 0.05 pixels per frame, past a gap between tubes
+    alone, quick = (120, 30, 45), [(300, 40, 20), (320, 40, 26)]
+    found = event_features(sky(n_frames=500), events(*creeping, alone, *quick), gap=0.0)
+    assert found.trail.tolist() == [5] * 6 + [0, 0, 0]
+    away = [(t, y, x + 8 * (k % 2)) for k, (t, y, x) in enumerate(creeping)]  # two lines side by side
+    assert event_features(sky(n_frames=500), events(*away), gap=0.0).trail.tolist() == [2] * 6
+    assert event_features(sky(), events((100, 9, 9), (105, 9, 9))).trail.tolist() == [0, 0]  # too near to be another
 
 
 def test_edges_of_the_stream_and_of_the_focal_surface_do_not_matter():

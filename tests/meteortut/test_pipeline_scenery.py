@@ -104,10 +104,11 @@ def test_medians_leave_out_what_is_not_known():
 
 
 def test_between_pixels_is_a_straight_line_and_outside_is_nothing():
-    start, weights = _between(np.array([6, 7, 8]), 0.25, 48, 1.0)
+    ((start, weights),) = _between(np.array([6, 7, 8]), np.array([0.25]), 48, 1.0)
     values = to_focal(np.arange(start, start + weights.shape[1]))
     np.testing.assert_allclose(weights @ values, to_focal(np.array([6, 7, 8])) + 0.25)
-    assert not _between(np.array([47]), 2.0, 48, 1.0)[1].any() and _between(np.array([47]), 0.2, 48, 1.0)[1].any()
+    (_, outside), (_, beyond) = _between(np.array([47]), np.array([2.0, 0.2]), 48, 1.0)
+    assert not outside.any() and beyond.any()
 
 
 def test_a_camera_that_cannot_be_is_refused():
