@@ -95,11 +95,13 @@ def fit_track(
     Maximum likelihood for Gaussian noise by :func:`scipy.optimize.least_squares`, with a soft loss beyond 3 σ (other sources in the
     box), together with a straight line in time per pixel and, where ``yaw_deg`` is known, a multiple of what the ground shows there
     (:func:`~meteortut.pipeline.scenery.drifting_scenery`). The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
-    4 bells: a shift-and-stack in a small box. Only pixels within 3 pixels of the track are fitted. When the fit fails, runs away to
+    4 bells: a shift-and-stack in a small box. A glow over all of the box is taken away first
+    (:func:`~meteortut.pipeline.glow.smooth_glow`). Only pixels within 3 pixels of the track are fitted. When the fit fails, runs away to
     something brighter, leaves much unexplained (reduced χ² above 2) or finds an image of more than twice the point spread, it is
     repeated from a start within half a pixel and two frames, with the width of the point spread. The second fit is kept if it holds
     and the first does not, or if both hold and its reduced χ² is lower. (Each has frames and pixels of its own: what is compared is
-    how well each explains what it was given.)
+    how well each explains what it was given.) A fit that is well but faint, below 10 σ in all, is repeated from the same nearer start,
+    and the brighter one kept: noise farther away may have looked as bright.
     """
     check_frames(frames, 4)
     _check_place(frames.shape, t, y, x)
@@ -114,13 +116,13 @@ def fit_at(frames: Any, t: float, y: float, x: float, camera: Camera) -> Track:
 
     track = _attempt(frames, t, y, x, camera)
     stays = holds(track)
-    well = stays and track.chi2 <= WELL_CHI2 and track.light.size <= WIDEST_PX
-    if well and track.track_snr >= CLEAR_SNR:
-        return track
-    if well:  # noise elsewhere in the box may look as bright: once more, closer to the detection
+    if stays and track.chi2 <= WELL_CHI2 and track.light.size <= WIDEST_PX:
+        if track.track_snr >= CLEAR_SNR:
+            return track
+        # noise elsewhere in the box may look as bright: once more, closer to the detection
         close = _attempt(frames, t, y, x, camera, near=True)
         return close if holds(close) and close.track_snr > track.track_snr else track
-    # something brighter may be near: closer to the detection, as a point
+    # something brighter may be near: once more, closer to the detection, as a point
     close = _attempt(frames, t, y, x, replace(camera, fit_size=False), near=True)
     return close if holds(close) and not (stays and track.chi2 <= close.chi2) else track
 
