@@ -1,9 +1,10 @@
 """Chapter 2: judge one step, two steps and the whole catalogue on all eight sessions, each by weights that have not seen
 it.
 
-    python tools/judge_one_step.py --work FOLDER --folds FOLDER [--out meteortut/weights]
+    python tools/judge_one_step.py --work FOLDER [--folds FOLDER] [--out meteortut/weights]
 
-``--work`` is the folder of ``tools/train_one_step.py``, ``--folds`` that of ``tools/train_minieuso.py``. Writes
+``--work`` is the folder of ``tools/train_one_step.py``, ``--folds`` that of ``tools/train_minieuso.py``; without it the curves
+of two steps stay as the last report has them, which is right while ``minieuso.json`` stays. Writes
 ``one_step.json`` (scores of chunks, lost meteors, recall against false alarms of both ways) and ``catalogue.json``
 (``find_meteors``: recall, precision, rows per meteor, what the false rows are, errors of the motion). About a minute
 of a core per session.
@@ -126,8 +127,14 @@ def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "meteors_of_snr_5": int(bright.sum()),
         "lost_of_snr_5": int((best[bright] < 0.5).sum()),
         "one_step": curve({float(t): pipeline.voxel_events(blocks, float(t)) for t in STEP_THRESHOLDS}, own),
-        "two_steps": curve(two_steps(own, grid, given), own),
+        "two_steps": curve(two_steps(own, grid, given), own) if given.folds else last_two_steps(name, given),
     }
+
+
+def last_two_steps(name: int, given: argparse.Namespace) -> list[dict[str, float]]:
+    """The curve of two steps on a session, from the last report."""
+    sessions = json.loads((given.out / "one_step.json").read_text())["sessions"]
+    return next(row["two_steps"] for row in sessions if row["session"] == name)
 
 
 def pooled(rows: list[dict[str, Any]], which: str, given: argparse.Namespace) -> pd.DataFrame:
@@ -452,7 +459,7 @@ def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder of tools/train_one_step.py")
-    parser.add_argument("--folds", type=Path, required=True, help="folder of tools/train_minieuso.py")
+    parser.add_argument("--folds", type=Path, help="folder of tools/train_minieuso.py")
     parser.add_argument("--sessions", type=int, nargs="+", default=list(minieuso.SESSION_METEORS))
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
