@@ -111,7 +111,10 @@ def _beside(axes: Axes, points: np.ndarray, away: float = 2.0) -> None:
 
 @styled
 def alarm_curves(
-    curves: Mapping[str, pd.DataFrame], recall: str = "recall", points: Mapping[str, tuple[float, float]] | None = None
+    curves: Mapping[str, pd.DataFrame],
+    recall: str = "recall",
+    points: Mapping[str, tuple[float, float]] | None = None,
+    least: float = 0.0,
 ) -> Figure:
     """Draw recall against false alarms per hour, one line for each method.
 
@@ -123,6 +126,8 @@ def alarm_curves(
         Column of the ordinate: ``"recall"``, or ``"recall_bright"`` for meteors of peak SNR 5 and more.
     points : mapping, optional
         Name → (false alarms per hour, recall): single points, drawn as stars.
+    least : float
+        Where the ordinate begins.
 
     Returns
     -------
@@ -137,7 +142,8 @@ def alarm_curves(
     for name, (false, share) in (points or {}).items():
         axes.plot(max(false, FEWEST_FALSE), share, "*", color="black", markersize=13, label=name)
     meteors = "bright meteors" if recall == "recall_bright" else "meteors"
-    axes.set(xscale="log", xlabel="false alarms per hour", ylabel=f"share of {meteors} found", ylim=(0, 1.03))
+    axes.set(xscale="log", xlabel="false alarms per hour", ylabel=f"share of {meteors} found")
+    axes.set_ylim(least, 1 + 0.03 * (1 - least))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     return figure
