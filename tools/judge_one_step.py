@@ -132,9 +132,12 @@ def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def last_two_steps(name: int, given: argparse.Namespace) -> list[dict[str, float]]:
-    """The curve of two steps on a session, from the last report."""
-    sessions = json.loads((given.out / "one_step.json").read_text())["sessions"]
-    return next(row["two_steps"] for row in sessions if row["session"] == name)
+    """The curve of two steps on a session, from the last report, if that was made for the same sessions."""
+    last = json.loads((given.out / "one_step.json").read_text())
+    curves = {row["session"]: row["two_steps"] for row in last["sessions"]}
+    if (last["seed"], last["frames_per_session"]) != (given.seed, given.frames) or name not in curves:
+        raise SystemExit(f"{given.out / 'one_step.json'} has no curve of session {name} as asked for; give --folds.")
+    return curves[name]
 
 
 def pooled(rows: list[dict[str, Any]], which: str, given: argparse.Namespace) -> pd.DataFrame:

@@ -20,8 +20,9 @@ SHINES = 10
 LIT_SIGMA, HIT_SIGMA = 2.5, 4.0
 #: Neighbours of an event: in the same pixel (frames), at the same time (frames), and close by (frames, pixels); chosen.
 SAME_PIXEL, AT_ONCE, CLOSE = 3000, 4, (60, 6)
-#: Neighbours on a trail, one slow straight line through the event: at most so many frames away and at least so many, so many focal
-#: pixels per frame at most, and so many focal pixels off the line (chosen: ten seconds, faster than the ground, a pixel).
+#: Neighbours on a trail, one slow straight line through the event: at most so many frames away (ten seconds), at least so many (or
+#: they are of the same flash), so many focal pixels per frame at most (faster than the ground), give or take so many focal pixels;
+#: all chosen. For n events in that time it takes n² steps.
 TRAIL_FRAMES, TRAIL_APART, TRAIL_SPEED, TRAIL_PX = 250, 12, 0.1, 1.0
 #: Columns, in order.
 FEATURES = (
@@ -49,23 +50,23 @@ def event_features(frames: Any, events: pd.DataFrame, gap: float = 1.0) -> pd.Da
     DataFrame, a row per event in the same order
         Of the event: ``score``, ``sum_score``, ``n_voxels``, ``n_steps``, ``n_rows``, ``n_columns`` (of its box). Of
         the other events: ``same_pixel`` (within one pixel and 3 000 frames), ``at_once`` (within 4 frames, anywhere),
-        ``close`` (within 6 pixels and 60 frames), ``trail`` (the most that lie within 250 frames and a pixel of one line through
-        this event, that of a light of at most 0.1 focal pixels per frame: does something creep or drift along, seen again and
-        again?). ``edge``: pixels to the nearest edge of the frame. Of the voxels within 3 pixels and 12 frames, in units of the
-        noise of their pixel about a parabola through the frames before and after: ``peak`` and ``raw_peak`` (highest; raw:
-        the noise of neighbouring frames alone), ``n_hit`` (pixels that reach 4), ``n_lit`` (voxels above 2.5),
-        ``total`` (root of the sum of squares), and the moments of the lit ones: ``duration`` (frames), ``skewness``,
-        ``kurtosis``, ``speed`` (focal pixels per frame), ``off_ground`` (how far from the speed of the ground's drift, the same
-        unit), ``width`` and ``length`` (root mean square distance from the moving and from the resting middle, focal
-        pixels; all −1 if nothing is lit; 0.3 is added to the square of the duration, as a light of one frame has no
-        speed). ``ring``, ``ring_mean``, ``ring_share``: light 4 to 5 pixels away (highest and mean in a frame, share
-        of lit voxels about the peak). ``before``, ``after``, ``steady``: light 11 to 23 frames away, and the fifth
-        highest frame. ``steps_up`` (largest step of the light curve, over its peak), ``above_half`` and
-        ``pixel_above_half`` (frames above half the peak, of 5 × 5 pixels and of the brightest), ``pixel_share``,
-        ``instant_share`` (of the brightest pixel, in all and at its peak), ``second_pixel`` (second brightest over
-        brightest). Of the background: ``unrest``, ``own_unrest`` (deviation of the dark frames over the noise,
-        largest of 3 × 3 pixels, and in the middle), ``level`` (logarithm of counts per GTU), ``slope``, ``curvature``
-        (over the noise).
+        ``close`` (within 6 pixels and 60 frames), ``trail`` (the most that lie on one line through this event, 12 to
+        250 frames away: that of a light of at most 0.1 focal pixels per frame, give or take a pixel. Does something
+        creep or drift along, seen again and again?). ``edge``: array pixels to the nearest edge, 0 in the outermost. Of
+        the voxels within 3 pixels and 12 frames, in units of the noise of their pixel about a parabola through the
+        frames before and after: ``peak`` and ``raw_peak`` (highest; raw: the noise of neighbouring frames alone),
+        ``n_hit`` (pixels that reach 4), ``n_lit`` (voxels above 2.5), ``total`` (root of the sum of squares), and the
+        moments of the lit ones: ``duration`` (frames), ``skewness``, ``kurtosis``, ``speed`` (focal pixels per frame),
+        ``off_ground`` (how far from the speed of the ground's drift, the same unit), ``width`` and ``length`` (root
+        mean square distance from the moving and from the resting middle, focal pixels; all −1 if nothing is lit; 0.3 is
+        added to the square of the duration, as a light of one frame has no speed). ``ring``, ``ring_mean``,
+        ``ring_share``: light 4 to 5 pixels away (highest and mean in a frame, share of lit voxels about the peak).
+        ``before``, ``after``, ``steady``: light 11 to 23 frames away, and the fifth highest frame. ``steps_up``
+        (largest step of the light curve, over its peak), ``above_half`` and ``pixel_above_half`` (frames above half the
+        peak, of 5 × 5 pixels and of the brightest), ``pixel_share``, ``instant_share`` (of the brightest pixel, in all
+        and at its peak), ``second_pixel`` (second brightest over brightest). Of the background: ``unrest``,
+        ``own_unrest`` (deviation of the dark frames over the noise, largest of 3 × 3 pixels, and in the middle),
+        ``level`` (logarithm of counts per GTU), ``slope``, ``curvature`` (over the noise).
 
     Raises
     ------

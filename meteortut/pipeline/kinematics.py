@@ -40,7 +40,7 @@ LEAVES_PX = 2.5
 #: A fit with a larger reduced χ², or a wider image (standard deviation, focal pixels: twice the point spread), may have mixed two
 #: lights, and is tried again; what stays that wide is a flash (chosen).
 WELL_CHI2, WIDEST_PX = 2.0, 1.0
-#: A fainter light may be another one than was detected, and is tried again (chosen).
+#: A light fainter than this in all, σ, may be another one than was detected, and is tried again (chosen).
 CLEAR_SNR = 10.0
 #: Residuals beyond this many σ pull less than their square: another source in the box (chosen).
 SOFT_SIGMA = 3.0
@@ -95,13 +95,14 @@ def fit_track(
     Maximum likelihood for Gaussian noise by :func:`scipy.optimize.least_squares`, with a soft loss beyond 3 σ (other sources in the
     box), together with a straight line in time per pixel and, where ``yaw_deg`` is known, a multiple of what the ground shows there
     (:func:`~meteortut.pipeline.scenery.drifting_scenery`). The start is the best of 13 × 13 velocities, 7 × 7 places, 7 peaks and
-    4 bells: a shift-and-stack in a small box. A glow over all of the box is taken away first
-    (:func:`~meteortut.pipeline.glow.smooth_glow`). Only pixels within 3 pixels of the track are fitted. When the fit fails, runs
-    away to something brighter, leaves much unexplained (reduced χ² above 2) or finds an image of more than twice the point spread,
-    it is repeated from a start within half a pixel and two frames, with the width of the point spread. The second fit is kept if it
-    holds and the first does not, or if both hold and its reduced χ² is lower. (Each has frames and pixels of its own: what is
-    compared is how well each explains what it was given.) A fit that is well but faint, below 10 σ in all, is repeated from the
-    same nearer start, and the brighter one kept: noise farther away may have looked as bright.
+    4 bells: a shift-and-stack in a small box. A glow over these pixels and five more to each side is taken away first
+    (:func:`~meteortut.pipeline.glow.smooth_glow`); it is not fitted with the track, so errors do not know of it. Only pixels
+    within 3 pixels of the track are fitted. When the fit fails, runs away to something brighter, leaves much unexplained (reduced
+    χ² above 2) or finds an image of more than twice the point spread, it is repeated from a start within half a pixel and two
+    frames, with the width of the point spread. The second fit is kept if it holds and the first does not, or if both hold and its
+    reduced χ² is lower. (Each has frames and pixels of its own: what is compared is how well each explains what it was given.) A
+    fit that is well but faint, below 10 σ in all, is repeated from that nearer start, the width fitted, and the brighter one
+    kept: noise farther away may have looked as bright.
     """
     check_frames(frames, 4)
     _check_place(frames.shape, t, y, x)

@@ -19,6 +19,8 @@ from meteortut.focal import SIDE
 
 #: Side of the window cut from an FF file, and of a cube's pixel in it, camera pixels.
 FF_WINDOW, FF_BINNING = 720, 720 // SIDE
+#: Length of a frame, seconds: 25 in a second, and 30.
+FF_FRAME_S, CLIP_FRAME_S = 0.04, 1 / 30
 #: The clip: frames, rows, columns; side of the window; frame, row and column of the meteor's first and last place.
 CLIP_SHAPE, CLIP_WINDOW = (210, 150, 266), 144
 CLIP_TRACK = ((96, 124, 124), (105, 86, 110))
@@ -51,6 +53,8 @@ class RealCube:
         the centre of pixel i is at i). Of a satellite only the middle of its trail is known.
     length_px : float
         Length of the track, pixels of the cube.
+    frame_s : float
+        Length of a frame, seconds.
     """
 
     name: str
@@ -61,6 +65,7 @@ class RealCube:
     binning: int
     truth: pd.DataFrame
     length_px: float
+    frame_s: float
 
     @property
     def velocity(self) -> tuple[float, float]:
@@ -180,7 +185,7 @@ def iss_clip_cube(path: str | Path, binning: int = 3) -> RealCube:
     truth = _truth(t + 0.5, y, x, (y0, x0), binning)
     length = float(np.hypot(*np.ptp([y, x], axis=1))) / binning
     noise = _held_noise(frames[begin:])
-    return RealCube(Path(path).stem, "meteor", frames, noise, (y0, x0), binning, truth, length)
+    return RealCube(Path(path).stem, "meteor", frames, noise, (y0, x0), binning, truth, length, CLIP_FRAME_S)
 
 
 def restore_noise(cube: RealCube, rng: int | np.random.Generator) -> RealCube:
@@ -262,7 +267,9 @@ def _ff_cube(ff: FFFile, kind: str, t: np.ndarray, y: np.ndarray, x: np.ndarray,
     noise = np.sqrt(_blocks(spread[None] ** 2, FF_BINNING)[0].sum(axis=(1, 3)))
     truth = _truth(t, y, x, (y0, x0), FF_BINNING)
     own = float(np.hypot(y[-1] - y[0], x[-1] - x[0])) if trail_px is None else float(trail_px)
-    return RealCube(Path(ff.ff_file).stem, kind, frames, noise, (y0, x0), FF_BINNING, truth, own / FF_BINNING)
+    return RealCube(
+        Path(ff.ff_file).stem, kind, frames, noise, (y0, x0), FF_BINNING, truth, own / FF_BINNING, FF_FRAME_S
+    )
 
 
 def _truth(t: np.ndarray, y: np.ndarray, x: np.ndarray, origin: tuple[int, int], binning: int) -> pd.DataFrame:

@@ -43,7 +43,7 @@ class Box:
         First frame.
     rows, columns : ndarray of int of shape (height,) and (width,)
     data : ndarray of shape (n_frames, height, width)
-        Counts, lines and scenery taken away, over their noise.
+        Counts over their noise; known lights, a glow, lines and scenery taken away.
     weight : ndarray of shape (height, width)
         Response over noise, 0 where a pixel is not used; the noise of a restless pixel is larger.
     response, unrest : ndarray of shape (height, width)
@@ -79,14 +79,16 @@ def read_box(
 ) -> Box:
     """Read frames ``span[0]`` to ``span[1] - 1`` of some pixels; ``lit``: instants between which the light is expected.
 
-    A glow is told from these pixels and from so many more to each side, and taken away.
+    A glow is told from these pixels and from ``around`` more to each side, and taken away; so are the camera's ``others``.
     """
     first, stop = span
     low, wide = [], []
     for pixels, side in ((rows, frames.shape[1]), (columns, frames.shape[2])):
         low.append(max(int(pixels[0]) - around, 0))
         wide.append(np.arange(low[-1], min(int(pixels[-1]) + around + 1, side)))
-    cube = np.asarray(frames[first:stop, low[0] : wide[0][-1] + 1, low[1] : wide[1][-1] + 1], float)
+    cube = np.array(
+        frames[first:stop, low[0] : wide[0][-1] + 1, low[1] : wide[1][-1] + 1], float
+    )  # a copy: it is changed
     if not np.isfinite(cube).all():
         raise ValueError(
             f"frames {first} to {stop - 1} hold NaN or infinite values; expected finite counts. Cut them out."

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from meteortut import pipeline
-from meteortut.focal import GROUND_DRIFT_PX
+from meteortut.focal import GROUND_DRIFT_PX, from_focal
 from meteortut.pipeline import finding
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.event_features import FEATURES, event_features
@@ -66,13 +66,16 @@ def test_other_events_are_counted():
 
 
 def test_what_flares_along_a_slow_line_is_a_trail():
-    creeping = [(100 + 40 * k, 10, 10 + 2 * k) for k in range(6)]  # 0.05 pixels per frame, past a gap between tubes
+    # straight on the focal surface, past two gaps between tubes: in array pixels it stops there
+    creeping = [(100 + 40 * k, 10, round(float(from_focal(11.0 + 3 * k)))) for k in range(6)]
     alone, quick = (120, 30, 45), [(300, 40, 20), (320, 40, 26)]
-    found = event_features(sky(n_frames=500), events(*creeping, alone, *quick), gap=0.0)
+    found = event_features(sky(n_frames=500), events(*creeping, alone, *quick))
     assert found.trail.tolist() == [5] * 6 + [0, 0, 0]
-    away = [(t, y, x + 8 * (k % 2)) for k, (t, y, x) in enumerate(creeping)]  # two lines side by side
-    assert event_features(sky(n_frames=500), events(*away), gap=0.0).trail.tolist() == [2] * 6
-    assert event_features(sky(), events((100, 9, 9), (105, 9, 9))).trail.tolist() == [0, 0]  # too near to be another
+    apart = [(100 + 40 * k, 10, 10 + 2 * k + 8 * (k % 2)) for k in range(6)]  # two lines side by side
+    assert event_features(sky(n_frames=500), events(*apart), gap=0.0).trail.tolist() == [2] * 6
+    assert event_features(sky(), events((100, 9, 9), (105, 9, 9))).trail.tolist() == [0, 0]  # of the same flash
+    late = event_features(sky(n_frames=700), events((100, 9, 9), (350, 9, 9), (601, 9, 9)))
+    assert late.trail.tolist() == [1, 1, 0]  # 250 frames away, and 251
 
 
 def test_edges_of_the_stream_and_of_the_focal_surface_do_not_matter():
@@ -151,8 +154,9 @@ def test_two_meteors_that_come_near_each_other_stay_two():
     scores[4:12, 10, 4:12] = np.array([2, 5, 4, 1.5, 1.5, 4, 6, 2])[:, None] - 6.0 * ~np.eye(8, dtype=bool)
     found = pipeline.voxel_events([scores], 0)
     assert len(found) == 2 and sorted(found.score) == [5, 6]
-    scores[8, 10, 8] = scores[7, 10, 7] = 4.5  # now the way between them leads down by half a unit
-    assert len(pipeline.voxel_events([scores], 0)) == 1
+    for pass_, n_events in ((3.8, 2), (4.2, 1)):  # the way between them leads down by 1.2, and by 0.8
+        scores[8, 10, 8] = scores[7, 10, 7] = pass_
+        assert len(pipeline.voxel_events([scores], 0)) == n_events
 
 
 def test_meteors_are_found_once_each_with_their_motion():
@@ -215,6 +219,7 @@ def test_the_committed_numbers_hang_together():
     assert total["n_rows"] == sum(row["n_rows"] for row in rows["sessions"])
     assert total["precision"] == pytest.approx(total["found"] / total["n_rows"], abs=1e-4)
     assert rows["threshold"] == finding.THRESHOLD and rows["floor"] == finding.FLOOR
+    assert rows["worth_a_fit"] == finding.WORTH_A_FIT
     alike = rows["summary"]["near_ground"]
     assert alike["found_within"] + alike["found_others"] == total["found_of_snr_5"]
     assert alike["of"] == sum(row["meteors_of_snr_5"] for row in rows["sessions"])

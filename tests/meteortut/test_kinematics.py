@@ -14,7 +14,7 @@ from meteortut.pipeline import kinematics
 from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.fisher import cramer_rao
 from meteortut.pipeline.kinematics import SOFT_SIGMA, _shorten, fit_track, remove_drift
-from meteortut.pipeline.track_box import cut, estimate_flat
+from meteortut.pipeline.track_box import cut, estimate_flat, first_guess
 from meteortut.pipeline.track_model import (
     MovingLight,
     derivatives,
@@ -43,14 +43,25 @@ def where(light: MovingLight) -> tuple[float, float, float]:
 # --- the model ----------------------------------------------------------------------------------------------------------
 
 
-def test_derivatives_are_those_of_the_frames():
-    part = (0, 100, np.arange(10, 30), np.arange(4, 24))
+@pytest.mark.parametrize("gap", [0.0, 0.3, 1.0])
+def test_derivatives_are_those_of_the_frames(gap):
+    part = (0, 100, np.arange(10, 30), np.arange(4, 24), gap)
     exact, start = derivatives(LIGHT, *part), vector(LIGHT)
     for k in range(9):
         step = np.zeros(9)
         step[k] = 1e-5
         ahead, behind = (render(from_vector(start + sign * step), *part) for sign in (1, -1))
         np.testing.assert_allclose((ahead - behind) / 2e-5, exact[k], atol=1e-6)
+
+
+def test_the_start_is_the_best_of_all_trials():
+    rng, place = np.random.default_rng(3), {"t": 40.5, "y": 20.0, "x": 21.0}
+    light = MovingLight(t=42.5, y=19.98, x=21.26, vy=-0.26, vx=0.13, light=0.9, rise=2.0, fall=2.0)
+    frames = (1 + rng.standard_normal((81, 48, 48)) / 128 + render(light, 0, 81, ROWS, ROWS, 0.0)).astype(np.float32)
+    start = first_guess(frames, **place, camera=Camera(gap=0.0))
+    assert (start.t, start.rise) == (light.t, light.rise) and start.light == pytest.approx(light.light, rel=0.2)
+    assert (start.vy, start.vx) == pytest.approx((light.vy, light.vx))
+    assert (start.y, start.x) == pytest.approx((light.y, light.x))
 
 
 def test_all_light_falls_on_the_array_except_in_gaps():
@@ -197,14 +208,18 @@ def test_ten_rows_stand_for_all_voxels(fit_size):
         ({"chi2": 3.0}, {"chi2": 1.5, "converged": False}, "first"),
         ({"converged": False}, {"chi2": 9.0}, "second"),
         ({"converged": False}, {"chi2": 0.5, "converged": False}, "first"),
+        ({"track_snr": 8.0}, {"track_snr": 9.0}, "second"),  # well but faint: the brighter one
+        ({"track_snr": 8.0}, {"track_snr": 7.0}, "first"),
+        ({"track_snr": 8.0}, {"track_snr": 9.0, "converged": False}, "first"),
     ],
 )
 def test_a_doubtful_fit_is_tried_again_and_the_better_one_kept(monkeypatch, first, second, kept):
     frames = sky(LIGHT, rng=7)
     good = fit_track(frames, *where(LIGHT))
 
-    def such(track, chi2=1.0, size=0.5, converged=True):
-        return replace(track, chi2=chi2, converged=converged, light=replace(track.light, size=size))
+    def such(track, chi2=1.0, size=0.5, converged=True, track_snr=50.0):
+        light = replace(track.light, size=size)
+        return replace(track, chi2=chi2, converged=converged, track_snr=track_snr, light=light)
 
     tracks = {"first": such(good, **first), "second": None if second is None else such(good, **second)}
     attempts = iter(name for name in tracks if tracks[name] is not None)

@@ -24,7 +24,9 @@ def toy(kind="meteor", length=9.0, n=20):
     """A track that moves by 0.5 pixels a frame towards +x and 0 along y, frames 10 to 28."""
     t = np.arange(10, 29) + 0.5
     truth = pd.DataFrame({"t": t, "y": 20.0, "x": 5 + 0.5 * (t - 10.5)})
-    return RealCube("toy", kind, np.zeros((64, n, n), np.float32), np.full((n, n), 3.0), (0, 0), 15, truth, length)
+    return RealCube(
+        "toy", kind, np.zeros((64, n, n), np.float32), np.full((n, n), 3.0), (0, 0), 15, truth, length, 0.04
+    )
 
 
 def row(**values):
@@ -130,7 +132,7 @@ def test_a_row_on_the_track_is_found():
 
 def test_speed_and_direction_are_compared_around_the_circle():
     truth = toy().truth.assign(x=lambda table: 30 - table.x)  # towards −x: 180°
-    cube = RealCube("back", "meteor", np.zeros((64, 48, 48)), np.ones((48, 48)), (0, 0), 15, truth, 9.0)
+    cube = RealCube("back", "meteor", np.zeros((64, 48, 48)), np.ones((48, 48)), (0, 0), 15, truth, 9.0, 0.04)
     result = compare(row(x=20.0, direction_deg=-175.0, speed_px=0.55), cube)
     assert result["direction_error_deg"] == pytest.approx(5)
     assert result["speed_error_percent"] == pytest.approx(10)
@@ -165,7 +167,7 @@ def test_shortly_after_its_end_a_track_is_where_it_ended():
 def test_a_satellite_is_reported_anywhere_along_its_trail():
     cube = toy("satellite", length=8.0)
     truth = pd.DataFrame({"t": [10.5, 60.5], "y": 20.0, "x": 10.0})
-    cube = RealCube(cube.name, cube.kind, cube.frames, cube.noise, (0, 0), 15, truth, 8.0)
+    cube = RealCube(cube.name, cube.kind, cube.frames, cube.noise, (0, 0), 15, truth, 8.0, 0.04)
     assert compare(row(t_peak=55, x=15.9), cube)["found"]
     assert not compare(row(t_peak=55, x=16.1), cube)["found"]
     assert np.isnan(compare(row(), cube)["speed_error_percent"])

@@ -150,8 +150,7 @@ def test_a_catalogue_keeps_both(monkeypatch):
     assert faint.speed_px == pytest.approx(FAINT.speed_px, abs=0.05) and faint.flag == "none"
     monkeypatch.setattr(catalogue, "_part_neighbours", lambda *_: None)
     unparted = catalogue.build_catalogue(frames, events)
-    away = [abs(own.speed_px - FAINT.speed_px) for own in unparted.itertuples() if own.event == 1]
-    assert not away or away[0] > 0.05
+    assert "none" not in set(unparted.flag[unparted.event == 1])  # the fit ran to the bright one
 
 
 def test_what_is_beside_a_light_shines_when_and_where_it_does():

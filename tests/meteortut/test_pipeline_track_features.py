@@ -11,9 +11,9 @@ import pytest
 from meteortut.focal import FRAME_S, GROUND_DRIFT_PX, METEOR_DRIFT_PX, METEOR_KM_PX
 from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.catalogue import fit_events
-from meteortut.pipeline.kinematics import remove_drift
-from meteortut.pipeline.track_features import GROUND_FEATURES, TRACK_FEATURES, track_features
-from meteortut.pipeline.track_model import MovingLight, render
+from meteortut.pipeline.kinematics import fit_track, remove_drift
+from meteortut.pipeline.track_features import GROUND_FEATURES, TRACK_FEATURES, image_features, track_features
+from meteortut.pipeline.track_model import PSF_PX, MovingLight, render
 
 ROWS = np.arange(48)
 YAW = 30.0
@@ -77,6 +77,19 @@ def test_rise_and_fall_are_told_apart(found):
     assert found.loc[["meteor", "flash"], "asymmetry_sigmas"].max() < 3.5
 
 
+def test_narrow_and_wide_images_are_told_from_points():
+    rng = np.random.default_rng(1)
+    found = {}
+    for size in (0.35, PSF_PX, 0.8):
+        light = replace(LIGHTS["meteor"], size=size, light=2.0)
+        frames = 1 + rng.standard_normal((150, 48, 48)) / 128 + render(light, 0, 150, ROWS, ROWS)
+        track = fit_track(frames, 60.5, 9.0, 9.0)
+        found[size] = image_features(track)["size_sigmas"]
+    assert found[0.35] < -5 < -3 < found[PSF_PX] < 3 < 5 < found[0.8]
+    known = fit_track(frames, 60.5, 9.0, 9.0, fit_size=False)
+    assert image_features(known) == {"size_sigmas": 0.0}
+
+
 def test_columns_and_what_is_not_known(frames, found):
     assert tuple(found) == TRACK_FEATURES and np.isfinite(found.to_numpy()).all()
     table, tracks = fit_events(frames, pd.DataFrame([(60, 9, 9)], columns=["t", "y", "x"]), Camera())
@@ -109,7 +122,8 @@ def test_a_fit_that_knows_no_errors_says_so(frames):
     table, tracks = fit_events(frames, pd.DataFrame([(60, 9, 9)], columns=["t", "y", "x"]), KNOWN)
     blind = replace(tracks[0], covariance=np.full((9, 9), np.inf))
     own = track_features(frames, table, [blind], KNOWN).iloc[0]
-    assert own[["rest_sigmas", "ground_sigmas", "asymmetry_sigmas"]].isna().all() and np.isfinite(own.ground_px)
+    unknown = ["rest_sigmas", "ground_sigmas", "asymmetry_sigmas", "size_sigmas"]
+    assert own[unknown].isna().all() and np.isfinite(own.ground_px)
     with pytest.raises(ValueError, match="yaw_deg is nan"):
         track_features(frames, table, tracks, Camera(yaw_deg=np.nan))
 
