@@ -116,9 +116,7 @@ def _trail(events: pd.DataFrame, gap: float) -> np.ndarray:
     t = events.t.to_numpy(float)
     places = np.stack([to_focal(events[axis].to_numpy(float), gap) for axis in ("y", "x")], axis=1)
     order = np.argsort(t, kind="stable")
-    low, high = (
-        np.searchsorted(t[order], t + way, side) for way, side in ((-TRAIL_FRAMES, "left"), (TRAIL_FRAMES, "right"))
-    )
+    low, high = np.searchsorted(t[order], t - TRAIL_FRAMES), np.searchsorted(t[order], t + TRAIL_FRAMES, "right")
     most = np.zeros(len(t))
     for k, (first, stop) in enumerate(zip(low, high, strict=True)):
         others = order[first:stop]

@@ -82,36 +82,31 @@ def read_box(
     A glow is told from these pixels and from ``around`` more to each side, and taken away; so are the camera's ``others``.
     """
     first, stop = span
-    low, wide = [], []
-    for pixels, side in ((rows, frames.shape[1]), (columns, frames.shape[2])):
-        low.append(max(int(pixels[0]) - around, 0))
-        wide.append(np.arange(low[-1], min(int(pixels[-1]) + around + 1, side)))
-    cube = np.array(
-        frames[first:stop, low[0] : wide[0][-1] + 1, low[1] : wide[1][-1] + 1], float
-    )  # a copy: it is changed
+    y, x = _widened(rows, around, frames.shape[1]), _widened(columns, around, frames.shape[2])
+    cube = np.array(frames[first:stop, y[0] : y[-1] + 1, x[0] : x[-1] + 1], float)  # a copy: it is changed
     if not np.isfinite(cube).all():
         raise ValueError(
             f"frames {first} to {stop - 1} hold NaN or infinite values; expected finite counts. Cut them out."
         )
-    part = np.ix_(*wide)
+    part = np.ix_(y, x)
     flat = np.ones(cube.shape[1:]) if camera.flat is None else camera.flat[part]
     for light in camera.others:
-        cube -= render(light, first, len(cube), *wide, camera.gap) * flat
+        cube -= render(light, first, len(cube), y, x, camera.gap) * flat
     level = np.median(cube, axis=0)
     sigma = np.sqrt(np.maximum(level, 0) / GTU_PER_FRAME) if camera.noise is None else camera.noise[part]
     # a pixel that never changes is dead, whatever it shows
     shines = sigma > DEAD * (np.median(sigma[sigma > 0]) if (sigma > 0).any() else 0.0)
     alive = shines & (flat > 0) & (np.ptp(cube, axis=0) > 0)
     sigma, response = np.where(alive, sigma, 1.0), np.where(alive, flat, 1.0)
-    place = [to_focal(pixels, camera.gap) for pixels in wide]
-    inner = np.s_[..., rows[0] - low[0] : rows[-1] + 1 - low[0], columns[0] - low[1] : columns[-1] + 1 - low[1]]
+    place = to_focal(y, camera.gap), to_focal(x, camera.gap)
+    inner = np.s_[..., rows[0] - y[0] : rows[-1] + 1 - y[0], columns[0] - x[0] : columns[-1] + 1 - x[0]]
     scenery, weight = None, alive * response / sigma
     glow = smooth_glow(without_lines(cube) / response, weight, *place)
     if camera.drift is not None:
         if glow is None:
             scenery = drifting_scenery(frames, span, rows, columns, camera, lit)
         else:  # it may be the ground that drifts by
-            scenery = drifting_scenery(frames, span, *wide, camera, lit)
+            scenery = drifting_scenery(frames, span, y, x, camera, lit)
             glow = smooth_glow(without_lines(cube, scenery) / response, weight, *place)
             scenery = scenery[inner]
     if glow is not None:
@@ -122,6 +117,11 @@ def read_box(
     return Box(
         first, rows, columns, without_lines(cube, scenery) * weight, weight * flat, flat * alive, unrest, scenery
     )
+
+
+def _widened(pixels: np.ndarray, around: int, side: int) -> np.ndarray:
+    """Pixels of an axis and so many more before and after them, as far as there are any."""
+    return np.arange(max(int(pixels[0]) - around, 0), min(int(pixels[-1]) + around + 1, side))
 
 
 def _unrest(
