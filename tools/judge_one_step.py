@@ -216,7 +216,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     )
     events, _, _ = training.candidates(name, given)
     meteors, n = own.truth.meteors, len(own.frames)
-    kept = table[table.score >= finding.THRESHOLD]
+    kept = finding.reported(table, finding.THRESHOLD)
     matching = pipeline.match_events(kept, meteors, n)
     stages = {"events": events, "first judge": table, "second judge": kept}
     return {
@@ -224,9 +224,9 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "meteors": len(meteors),
         "meteors_of_snr_5": int((meteors.snr >= BRIGHT).sum()),
         **result(matching, meteors),
-        "blind": result(pipeline.match_events(blind[blind.score >= finding.THRESHOLD], meteors, n), meteors),
+        "blind": result(pipeline.match_events(finding.reported(blind, finding.THRESHOLD), meteors, n), meteors),
         "price": [
-            {"threshold": t} | result(pipeline.match_events(table[table.score >= t], meteors, n), meteors)
+            {"threshold": t} | result(pipeline.match_events(finding.reported(table, t), meteors, n), meteors)
             for t in JUDGE_THRESHOLDS
         ],
         "kinds": {stage: count_kinds(rows, own) for stage, rows in stages.items()},

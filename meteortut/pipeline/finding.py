@@ -94,7 +94,7 @@ def find_meteors(
     -------
     DataFrame, a row per meteor, in order of ``t_peak``
         As :func:`build_catalogue` gives it, ``score`` being the second judge's probability. Rows that it doubts are left
-        out, whatever their flag; the flag of the others is kept.
+        out, and so are flashes; the flag of the others is kept.
 
     Raises
     ------
@@ -108,9 +108,27 @@ def find_meteors(
     events = voxel_events(apply_one_step(frames, finder.network), FLOOR)
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)
     table, features = judged_tracks(frames, events, features, camera)
-    score = finder.second.probability(features)
-    found = table.assign(score=score.astype(float))[score >= finder.threshold]
-    return found[list(COLUMNS)].reset_index(drop=True)
+    judged = table.assign(score=finder.second.probability(features).astype(float))
+    return reported(judged, finder.threshold)[list(COLUMNS)].reset_index(drop=True)
+
+
+def reported(judged: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Rows that go into the catalogue: judged to be meteors, and no flash.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        As :func:`build_catalogue` gives it, ``score`` being the second judge's probability.
+    threshold : float
+        Probability from which a row is reported.
+
+    Returns
+    -------
+    DataFrame
+        These rows, whatever else their flag says: a faint light, or one that rests, may be a meteor. What lasts less than 1.2
+        frames, or is wider than twice the point spread, is none, though a judge that was never shown such a thing may think so.
+    """
+    return judged[(judged.score >= threshold) & (judged.flag != "flash")]
 
 
 def worth_a_fit(events: pd.DataFrame, features: pd.DataFrame, first: Judge) -> tuple[pd.DataFrame, pd.DataFrame]:
