@@ -210,13 +210,16 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     """
     own = session(name, given)
     second = training.judges(training.pair_of(name), given, "second")
-    table, blind = (
-        rows.assign(score=second.probability(features))
-        for rows, features, _ in (training.tracks(name, given, blind=kind) for kind in (False, True))
+    (table, features, _), (blind, blind_features, _) = (
+        training.tracks(name, given, blind=kind) for kind in (False, True)
+    )
+    table = table.assign(score=second.probability(features))
+    blind = finding.reported(
+        blind.assign(score=second.probability(blind_features)), blind_features.trail, finding.THRESHOLD
     )
     events, _, _ = training.candidates(name, given)
     meteors, n = own.truth.meteors, len(own.frames)
-    kept = finding.reported(table, finding.THRESHOLD)
+    kept = finding.reported(table, features.trail, finding.THRESHOLD)
     matching = pipeline.match_events(kept, meteors, n)
     stages = {"events": events, "first judge": table, "second judge": kept}
     return {
@@ -224,9 +227,10 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "meteors": len(meteors),
         "meteors_of_snr_5": int((meteors.snr >= BRIGHT).sum()),
         **result(matching, meteors),
-        "blind": result(pipeline.match_events(finding.reported(blind, finding.THRESHOLD), meteors, n), meteors),
+        "blind": result(pipeline.match_events(blind, meteors, n), meteors),
         "price": [
-            {"threshold": t} | result(pipeline.match_events(finding.reported(table, t), meteors, n), meteors)
+            {"threshold": t}
+            | result(pipeline.match_events(finding.reported(table, features.trail, t), meteors, n), meteors)
             for t in JUDGE_THRESHOLDS
         ],
         "kinds": {stage: count_kinds(rows, own) for stage, rows in stages.items()},

@@ -25,6 +25,8 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions that judge: at 0.002 there are twice as many fits, and one more of 431 bright meteors gets one).
 FLOOR, WORTH_A_FIT = -2.5, 0.006
+#: With so many others on one slow line a light is no meteor (chosen: under the simulated skies one meteor in 700 has as many).
+LONG_TRAIL = 6
 #: Probability from which a row is reported (chosen).
 THRESHOLD = 0.5
 #: What the second judge sees: the event, what the first one said of it, and the track.
@@ -94,7 +96,7 @@ def find_meteors(
     -------
     DataFrame, a row per meteor, in order of ``t_peak``
         As :func:`build_catalogue` gives it, ``score`` being the second judge's probability. Rows that it doubts are left
-        out, and so are flashes; the flag of the others is kept.
+        out, and so are flashes and what creeps along, seen again and again; the flag of the others is kept.
 
     Raises
     ------
@@ -109,16 +111,18 @@ def find_meteors(
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)
     table, features = judged_tracks(frames, events, features, camera)
     judged = table.assign(score=finder.second.probability(features).astype(float))
-    return reported(judged, finder.threshold)[list(COLUMNS)].reset_index(drop=True)
+    return reported(judged, features.trail, finder.threshold)[list(COLUMNS)].reset_index(drop=True)
 
 
-def reported(judged: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Rows that go into the catalogue: judged to be meteors, and no flash.
+def reported(judged: pd.DataFrame, trail: pd.Series, threshold: float) -> pd.DataFrame:
+    """Rows that go into the catalogue: judged to be meteors, no flash, and not part of a trail.
 
     Parameters
     ----------
     judged : DataFrame
         As :func:`build_catalogue` gives it, ``score`` being the second judge's probability.
+    trail : Series of the same index
+        How many other events lie on one slow line with each: the feature of that name.
     threshold : float
         Probability from which a row is reported.
 
@@ -126,9 +130,10 @@ def reported(judged: pd.DataFrame, threshold: float) -> pd.DataFrame:
     -------
     DataFrame
         These rows, whatever else their flag says: a faint light, or one that rests, may be a meteor. What lasts less than 1.2
-        frames, or is wider than twice the point spread, is none, though a judge that was never shown such a thing may think so.
+        frames, or is wider than twice the point spread, is none, nor is what was seen six times more as it crept along, though
+        a judge that was hardly ever shown such a thing may think so.
     """
-    return judged[(judged.score >= threshold) & (judged.flag != "flash")]
+    return judged[(judged.score >= threshold) & (judged.flag != "flash") & (trail < LONG_TRAIL)]
 
 
 def worth_a_fit(events: pd.DataFrame, features: pd.DataFrame, first: Judge) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -172,9 +172,10 @@ def test_meteors_are_found_once_each_with_their_motion():
     assert np.median(slow) < 0.03
 
 
-def test_a_flash_is_not_reported_however_sure_the_judge_is():
-    judged = pd.DataFrame({"score": [0.9, 0.9, 0.4, 0.5], "flag": ["none", "flash", "none", "faint"]})
-    assert finding.reported(judged, 0.5).index.tolist() == [0, 3]
+def test_neither_flashes_nor_trails_are_reported_however_sure_the_judge_is():
+    judged = pd.DataFrame({"score": [0.9, 0.9, 0.4, 0.5, 0.9], "flag": ["none", "flash", "none", "faint", "none"]})
+    trail = pd.Series([finding.LONG_TRAIL - 1, 0, 0, 0, finding.LONG_TRAIL])
+    assert finding.reported(judged, trail, 0.5).index.tolist() == [0, 3]
 
 
 def test_a_sky_with_nothing_gives_an_empty_table():
