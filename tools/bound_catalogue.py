@@ -29,7 +29,7 @@ from train_minieuso import write_json
 from meteortut import pipeline
 from meteortut.metrics import exact_interval
 from meteortut.pipeline.judge import fit_judge
-from meteortut.pipeline.track_features import curve_features, image_features, motion_features
+from meteortut.pipeline.track_features import curve_features, motion_features
 from meteortut.pipeline.track_model import MovingLight, from_vector, vector
 from meteortut.simulate import minieuso
 from meteortut.simulate.minieuso.background import Background
@@ -76,7 +76,6 @@ def measured(true: MovingLight, background: Background, rng: np.random.Generator
         "size_px": light.size,
         **motion_features(track, background.sky.yaw_deg),
         **curve_features(track),
-        **image_features(track),
     }
 
 
