@@ -51,9 +51,9 @@ def screen(frames: Any, model: keras.Model, grid: ChunkGrid | None = None) -> np
     Notes
     -----
     What chunks share: scaling is done by pixel, so once for all chunks of a time window. The convolution multiplies every
-    pixel of the window with each of the nine parts of its kernel once; a chunk adds up what comes from its own pixels, as
-    for it there are zeros beyond its edge. Pooled and dense layers are each chunk's own. Memory does not grow with the
-    stream, but for the scores.
+    pixel of the window with each of the nine parts of its kernel once. Their sums are shared, too, but for a chunk's first and
+    last row and column: for it there are zeros beyond its edge. Pooled and dense layers are each chunk's own. Memory does not
+    grow with the stream, but for the scores.
     """
     network = _read_model(model)
     size = tuple(model.input_shape[1:])
@@ -131,17 +131,19 @@ class _Scorer:
     """
 
     def __init__(self, network: list[tuple[np.ndarray, np.ndarray]], grid: ChunkGrid) -> None:
-        (n_frames, rows, columns), (height, width) = grid.size, grid.shape[1:]
+        (n_frames, *sides), places = grid.size, grid.shape[1:]
         (kernel, self.bias), *self.dense = network
-        n_filters, n_y, n_x = kernel.shape[-1], len(grid.starts[1]), len(grid.starts[2])
-        # all nine parts of the kernel side by side: one product is faster than nine
-        self.grid, self.kernel = grid, kernel.transpose(2, 0, 1, 3).reshape(n_frames, -1)
-        self.excess = np.empty((n_frames, height * width), np.float32)
-        self.steps = np.empty((height * width, n_frames - 1), np.float32)
-        self.parts = np.empty((height, width, 3, 3, n_filters), np.float32)
-        self.across = np.empty((3, height, n_x, columns, n_filters), np.float32)
-        self.own = np.empty((rows, n_x, columns, n_filters), np.float32)
-        self.pooled = np.empty((n_y, n_x, rows // 2, columns // 2, n_filters), np.float32)
+        n_filters = kernel.shape[-1]
+        sums = [place + 2 * len(starts) for place, starts in zip(places, grid.starts[1:], strict=True)]
+        # all nine parts of the kernel one below the other: one product is faster than nine
+        self.grid, self.kernel = grid, kernel.transpose(0, 1, 3, 2).reshape(-1, n_frames)
+        self.pooled = [_pooled(*axis) for axis in zip(grid.starts[1:], sides, places, strict=True)]
+        self.excess = np.empty((n_frames, places[0] * places[1]), np.float32)
+        self.steps = np.empty((places[0] * places[1], n_frames - 1), np.float32)
+        self.parts = np.empty((3, 3 * n_filters, *places), np.float32)
+        self.down = np.empty((3 * n_filters, sums[0], places[1]), np.float32)
+        self.turned = np.empty((3, places[1], sums[0], n_filters), np.float32)
+        self.whole = np.empty((1, sums[1], sums[0] * n_filters), np.float32)
 
     def score(self, samples: np.ndarray, begin: int) -> np.ndarray:
         """Score the chunks of a window: samples of shape (n_frames, height · width), counts → float32 of shape (n_chunks,).
@@ -160,26 +162,58 @@ class _Scorer:
     def _convolve(self) -> np.ndarray:
         """Convolve all chunks, each with zeros around it; the 2×2 maxima, ndarray of float32 of shape (n_chunks, features).
 
-        Every pixel is multiplied by each of the nine parts of the kernel once, for all chunks; a chunk then adds up what comes
-        from its own pixels.
+        Every pixel is multiplied by each of the nine parts of the kernel once, for all chunks, and what comes from three rows,
+        then from three columns, is summed once, too.
         """
-        (y, x), (rows, columns) = self.grid.starts[1:], self.grid.size[1:]
-        np.matmul(self.excess.T, self.kernel, out=self.parts.reshape(-1, self.kernel.shape[1]))
-        parts = self.parts.transpose(2, 3, 0, 1, 4)
-        for k, first in enumerate(x):
-            own = self.across[:, :, k]
-            own[...] = parts[:, 1, :, first : first + columns]
-            own[:, :, 1:] += parts[:, 0, :, first : first + columns - 1]
-            own[:, :, :-1] += parts[:, 2, :, first + 1 : first + columns]
-        own, across = self.own, self.across
-        for k, first in enumerate(y):
-            own[...] = across[1, first : first + rows]
-            own[1:] += across[0, first : first + rows - 1]
-            own[:-1] += across[2, first + 1 : first + rows]
-            most = np.maximum(own[0 : rows - 1 : 2], own[1:rows:2])
-            most = np.maximum(most[:, :, 0 : columns - 1 : 2], most[:, :, 1:columns:2])
-            self.pooled[k] = np.maximum(most + self.bias, 0).transpose(1, 0, 2, 3)
-        return self.pooled.reshape(len(y) * len(x), -1)
+        (y, x), (rows, columns), n_filters = self.grid.starts[1:], self.grid.size[1:], len(self.bias)
+        np.matmul(self.kernel, self.excess, out=self.parts.reshape(len(self.kernel), -1))
+        _sum_neighbours(self.parts, y, rows, self.down)
+        # columns first, filters last, so that what follows runs along memory
+        np.copyto(self.turned, self.down.reshape(3, n_filters, *self.down.shape[1:]).transpose(0, 3, 2, 1))
+        _sum_neighbours(self.turned.reshape(3, 1, self.turned.shape[1], -1), x, columns, self.whole)
+        (down, below), (across, beside) = self.pooled
+        most = np.maximum(self.whole[0].take(across, 0), self.whole[0].take(beside, 0))
+        most = most.reshape(len(across), -1, n_filters)
+        most = np.maximum(most.take(down, 1), most.take(below, 1))
+        most += self.bias
+        np.maximum(most, 0, out=most)
+        most = most.reshape(len(x), columns // 2, len(y), rows // 2, n_filters)
+        return most.transpose(2, 0, 3, 1, 4).reshape(len(y) * len(x), -1)
+
+
+def _sum_neighbours(parts: np.ndarray, starts: np.ndarray, size: int, out: np.ndarray) -> None:
+    """Sum what reaches each place of an axis from the place before, from itself and from the one after.
+
+    Parameters
+    ----------
+    parts : ndarray of shape (3, n, side, m)
+        What a place sends to the one after it, keeps, and sends to the one before it.
+    starts : ndarray of int of shape (n_chunks,)
+        First places of the chunks along the axis.
+    size : int
+        Places of a chunk.
+    out : ndarray of shape (n, side + 2 · n_chunks, m)
+        Filled: the sums of all places, in a large frame; then those of the first place of every chunk, to which nothing
+        comes from before, as beyond a chunk's edge there are zeros, and those of the last, to which nothing comes from after.
+    """
+    before, own, after = parts
+    side, last = own.shape[1], starts + size - 1
+    whole, firsts, lasts = np.split(out, [side, side + len(starts)], axis=1)
+    whole[...] = own
+    whole[:, 1:] += before[:, :-1]
+    whole[:, :-1] += after[:, 1:]
+    firsts[...] = own.take(starts, 1)
+    firsts += after.take(starts + 1, 1)
+    lasts[...] = own.take(last, 1)
+    lasts += before.take(last - 1, 1)
+
+
+def _pooled(starts: np.ndarray, size: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which two sums of :func:`_sum_neighbours` the chunks pool along an axis: two of shape (n_chunks · (size // 2),)."""
+    chunk = np.arange(len(starts))
+    place = starts[:, None] + np.arange(size)
+    place[:, 0], place[:, -1] = side + chunk, side + len(starts) + chunk
+    return place[:, 0 : size - 1 : 2].ravel(), place[:, 1:size:2].ravel()
 
 
 def scale_window(samples: np.ndarray, excess: np.ndarray, steps: np.ndarray) -> bool:
@@ -209,7 +243,7 @@ def scale_window(samples: np.ndarray, excess: np.ndarray, steps: np.ndarray) -> 
     for row, along in zip(excess, ramp, strict=True):
         row -= along * slope
     # a pixel's steps side by side: sorting them all is faster than a search for the middle
-    np.subtract(excess[1:], excess[:-1], out=steps.T)
+    np.copyto(steps, (excess[1:] - excess[:-1]).T)
     np.abs(steps, out=steps)
     steps.sort(axis=1)
     middle = (steps[:, (n_frames - 2) // 2] + steps[:, (n_frames - 1) // 2]) / 2
