@@ -38,8 +38,8 @@ from meteortut.simulate.minieuso.truth import draw_truth
 
 #: Kinds of lights that a meteor may be mistaken for, and the peak SNR from which a meteor is bright.
 KINDS, BRIGHT = ("static flash", "slow point", "large flash"), 5.0
-#: Weight decay and passes of the judge; smallest response of a pixel that is used; the aims.
-HOW, LEAST_RESPONSE, AIMS = (0.1, 30), 0.05, {"recall_bright": 0.98, "precision": 0.95}
+#: Smallest response of a pixel that is used; the aims.
+LEAST_RESPONSE, AIMS = 0.05, {"recall_bright": 0.98, "precision": 0.95}
 #: Logarithms of rise, fall and size are kept in bounds: an error may be as large as the thing.
 LOG_BOUNDS = (-4.0, 7.0)
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
@@ -102,7 +102,7 @@ def judged(table: pd.DataFrame, given: argparse.Namespace) -> np.ndarray:
     features, is_meteor = table.drop(columns=["snr", "session", "turn"]), table.snr.notna().to_numpy()
     even, score = (table.turn % 2 == 0).to_numpy(), np.zeros(len(table))
     for half in (even, ~even):
-        score[~half] = fit_judge(features[half], is_meteor[half], given.seed, *HOW).probability(features[~half])
+        score[~half] = fit_judge(features[half], is_meteor[half], given.seed).probability(features[~half])
     return score
 
 

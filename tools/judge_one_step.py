@@ -452,6 +452,7 @@ def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
         "shipped_not_trained_on": list(training.PAIRS[11]),
         "rounds": training.ROUNDS,
         "judges": training.HOW,
+        "trees": training.TREES,
         "extra_skies": [training.EXTRAS, training.EXTRA_METEORS],
         "settings_chosen_on": "these sessions, as they judge each other",
         "matching": {

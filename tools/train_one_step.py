@@ -4,11 +4,11 @@
 
 Works on the frozen first world. Three rounds for the network: examples around meteors, around known confusers and
 anywhere; then those joined by examples around what the network of the round before reported or missed in its own
-training sessions, twice. Of each kind of sky two more are simulated for the networks and five for the judges. Nothing
+training sessions, twice. Of each kind of sky two more are simulated for the networks and seven for the judges. Nothing
 of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
 events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
 these sessions reaches their judges at second hand). Tracks are fitted with the response of the pixels and the direction
-of the drift known, and under half of the skies once more with neither. Every part is kept in FOLDER and found again, so
+of the drift known, and under three skies in eight once more with neither. Every part is kept in FOLDER and found again, so
 that a run may be stopped and resumed; pairs may be worked on by several processes, one stage after the other
 (``--until``). Writes the weights of the pair of ``--ship``; ``tools/judge_one_step.py`` judges them all. About three
 hours of a core in all, 7 GiB of memory, 15 GB of disk.
@@ -31,7 +31,7 @@ from meteortut import pipeline
 from meteortut.pipeline import finding, voxels
 from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.event_features import FEATURES, event_features
-from meteortut.pipeline.judge import Judge, fit_judge, load_judge, save_judge
+from meteortut.pipeline.judge import LEAVES, MEMBERS, PENALTY, RATE, SHARE, Judge, fit_judge, load_judge, save_judge
 from meteortut.pipeline.matching import near
 from meteortut.pipeline.weights import load_weights, save_weights
 from meteortut.simulate import minieuso
@@ -46,10 +46,12 @@ PER_METEOR, PER_KIND, ANYWHERE, FALSE = 2, 60, 100, 250
 HARD = -2.0
 #: Other skies of the kind of each session, by who learns from them: sky 300 + name is the third of session ``name``. Meteors in
 #: each: for the judges as many as a session has on average. Blind: where tracks are fitted once more with nothing known.
-EXTRA, EXTRAS = 100, {"networks": (3, 4), "judges": (1, 2, 5, 6, 7), "judges, blind": (1, 2)}
+EXTRA, EXTRAS = 100, {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "judges, blind": (1, 2)}
 EXTRA_METEORS = {"networks": 250, "judges": 130}
-#: Weight decay and epochs of the judges (chosen on the eight sessions as they judge each other).
-HOW = {"first": (1.0, 40), "second": (0.1, 30)}
+#: Trees of the judges' members, and events in a leaf (chosen on the eight sessions as they judge each other).
+HOW = {"first": (250, 30), "second": (300, 20)}
+#: How a tree is grown, for the reports.
+TREES = {"members": MEMBERS, "leaves": LEAVES, "rate": RATE, "penalty": PENALTY, "share_of_features": SHARE}
 STAGES = ("networks", "candidates", "tracks", "judges")
 #: What is shipped: name in the folder, name in the package.
 SHIPPED = {
@@ -203,6 +205,7 @@ def check_recipe(given: argparse.Namespace) -> None:
         "skies": [EXTRAS, EXTRA_METEORS],
         "floors": [finding.FLOOR, finding.WORTH_A_FIT],
         "judges": HOW,
+        "trees": TREES,
     }
     path, own = given.work / "recipe.json", json.loads(json.dumps(recipe))
     if not path.exists():

@@ -23,8 +23,8 @@ from meteortut.pipeline.weights import load_weights
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
-#: sessions that judge: at 0.002 there are twice as many fits, and one more of 431 bright meteors gets one).
-FLOOR, WORTH_A_FIT = -2.5, 0.006
+#: sessions that judge: at 0.001 there are two and a half times as many fits, and no bright meteor more gets one).
+FLOOR, WORTH_A_FIT = -2.5, 0.003
 #: With so many others on one slow line a light is no meteor (chosen: under the simulated skies one meteor in 700 has as many).
 LONG_TRAIL = 6
 #: Probability from which a row is reported (chosen).

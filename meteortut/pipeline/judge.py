@@ -1,11 +1,9 @@
-"""Small networks that judge events by measured numbers: meteor or not."""
+"""Gradient-boosted trees that judge events by measured numbers: meteor or not."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +13,55 @@ from scipy.special import expit
 
 from meteortut.states import read_arrays
 
-#: Widths of the hidden layers, and members of the ensemble (chosen).
-HIDDEN, MEMBERS = (32, 16), 5
-#: Logarithms beyond this many, and deviations beyond this many, say no more (chosen).
-MOST_LOG, MOST_DEVIATIONS = 12.0, 6.0
+#: Members, whose mean is taken, and leaves of a tree (chosen).
+MEMBERS, LEAVES = 2, 15
+#: Learning rate, L2 penalty on the values of leaves, and share of the features that a split may choose from (all chosen).
+RATE, PENALTY, SHARE = 0.05, 1.0, 0.3
+#: Numbers beyond this one say no more, infinite ones neither (chosen).
+MOST = 1e9
+#: Events that are led through all trees at once (chosen).
+BLOCK = 512
+#: Arrays of nodes, and their types.
+NODES = {
+    "feature": np.uint16,
+    "threshold": np.float32,
+    "low": np.uint8,
+    "high": np.uint8,
+    "unknown_low": np.bool_,
+    "value": np.float32,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """An ensemble of perceptrons with two hidden layers.
+    """A few members, each the sum of many gradient-boosted decision trees; their mean probability counts.
 
     Attributes
     ----------
     features : tuple of str
         Names of the numbers that it weighs.
-    mean, spread : ndarray of float32 of shape (n_features,)
-        Of the features, in sign(x) · log(1 + abs(x)), over the events learnt from.
-    weights : list of ndarray of float32 of shape (n_members, n_in, n_out)
-        One array per layer; ReLU between layers.
-    biases : list of ndarray of float32 of shape (n_members, 1, n_out)
+    start : ndarray of float32 of shape (n_members,)
+        Log odds that a member starts from.
+    feature : ndarray of uint16 of shape (n_members, n_trees, n_nodes)
+        Which number a node asks for; node 0 is the root. The other arrays of nodes have the same shape.
+    threshold : ndarray of float32
+        An event goes to ``low`` when its number is at most this, to ``high`` otherwise.
+    low, high : ndarray of uint8
+        Nodes of the same tree, with higher numbers; a leaf leads to itself.
+    unknown_low : ndarray of bool
+        Whether an event whose number is NaN goes to ``low``.
+    value : ndarray of float32
+        What a leaf adds to the log odds.
     """
 
     features: tuple[str, ...]
-    mean: np.ndarray
-    spread: np.ndarray
-    weights: list[np.ndarray]
-    biases: list[np.ndarray]
+    start: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    unknown_low: np.ndarray
+    value: np.ndarray
 
     def probability(self, table: pd.DataFrame) -> np.ndarray:
         """Give the probability of "meteor".
@@ -48,7 +69,7 @@ class Judge:
         Parameters
         ----------
         table : DataFrame, a row per event
-            With the features as columns, others are not used; infinite values are allowed, NaN counts as the mean.
+            With the features as columns, others are not used; infinite and NaN values are allowed.
 
         Returns
         -------
@@ -63,28 +84,44 @@ class Judge:
         missing = [name for name in self.features if name not in _columns(table)]
         if missing:
             raise ValueError(f"the table lacks the features {missing}, which this judge has learnt from.")
-        values = table[list(self.features)].to_numpy(np.float64)
-        layer = _scaled(values, self.mean, self.spread)[None]
-        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            layer = (np.maximum(layer, 0) if k else layer) @ weight + bias
-        return expit(layer[:, :, 0]).mean(axis=0).astype(np.float32)
+        values = _numbers(table[list(self.features)])
+        blocks = [self._probability(values[k : k + BLOCK]) for k in range(0, len(values), BLOCK)]
+        return np.concatenate([np.empty(0, np.float32), *blocks])
+
+    def _probability(self, values: np.ndarray) -> np.ndarray:
+        n_members, n_trees, n_nodes = self.feature.shape
+        feature, threshold, unknown_low, value = (
+            own.ravel() for own in (self.feature, self.threshold, self.unknown_low, self.value)
+        )
+        root = n_nodes * np.arange(n_members * n_trees)  # nodes of all trees in one row
+        low, high = ((own.reshape(-1, n_nodes) + root[:, None]).ravel() for own in (self.low, self.high))
+        row, node = np.arange(len(values))[:, None], np.tile(root, (len(values), 1))
+        while True:
+            number = values[row, feature[node]]
+            lower = np.where(np.isnan(number), unknown_low[node], number <= threshold[node])
+            after = np.where(lower, low[node], high[node])
+            if np.array_equal(after, node):
+                break
+            node = after
+        log_odds = value[node].reshape(len(values), n_members, n_trees).sum(axis=2) + self.start
+        return expit(log_odds).mean(axis=1).astype(np.float32)
 
 
-def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, decay: float = 1.0, epochs: int = 40) -> Judge:
+def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, trees: int = 300, least: int = 20) -> Judge:
     """Train a judge.
 
     Parameters
     ----------
     table : DataFrame, a row per event
-        Its columns are the features; infinite values are allowed, NaN counts as the mean.
+        Its columns are the features; infinite and NaN values are allowed.
     is_meteor : ndarray of bool of shape (n,)
         Both kinds must occur.
     rng : int
         Seed of the first member; the others have the next ones.
-    decay : float
-        Weight decay, scikit-learn's ``alpha``.
-    epochs : int
-        Passes over the events.
+    trees : int
+        Trees of each member.
+    least : int
+        Events in a leaf, at least.
 
     Returns
     -------
@@ -93,38 +130,67 @@ def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, decay: float
     Raises
     ------
     ValueError
-        If the two do not fit together, only one kind occurs, or the columns have no proper names.
+        If the two do not fit together, only one kind occurs, there are no columns, or they have no proper names.
 
     Notes
     -----
-    :class:`sklearn.neural_network.MLPClassifier`, five times. As good as a forest of extremely random trees on the same events,
-    and its weights are plain numbers.
+    Gradient boosting (Friedman 2001, Ann. Stat. 29, 1189) by :class:`sklearn.ensemble.HistGradientBoostingClassifier`, twice.
+    Its trees are copied from where it keeps them (private names; a test compares the answers), as it has no file format of its
+    own but pickles, and a pickle runs whatever it holds.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     names = _columns(table)
     if len(set(names)) != len(names) or not all(isinstance(name, str) and name.split() == [name] for name in names):
         raise ValueError(f"table has the columns {names}; expected different names, each a text without blanks.")
-    values, labels = table.to_numpy(np.float64), np.asarray(is_meteor, bool)
+    if not names:
+        raise ValueError("table has no columns; expected the features.")
+    values, labels = _numbers(table), np.asarray(is_meteor, bool)
     if len(values) != len(labels):
         raise ValueError(f"a table of shape {values.shape} and labels of shape {labels.shape} do not fit together.")
     if len(np.unique(labels)) != 2:
         raise ValueError("all labels are the same; expected meteors and other events.")
-    logs = _logarithm(values)
-    mean, spread = np.nanmean(logs, axis=0).astype(np.float32), np.nanstd(logs, axis=0).astype(np.float32)
-    scaled = _scaled(values, mean, spread)
-    members = []
-    for seed in range(rng, rng + MEMBERS):
-        member = MLPClassifier(HIDDEN, alpha=decay, max_iter=epochs, random_state=seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is chosen
-            members.append(member.fit(scaled, labels))
-    weights = [np.stack(layer).astype(np.float32) for layer in zip(*(member.coefs_ for member in members), strict=True)]
-    biases = [
-        np.stack(layer)[:, None].astype(np.float32) for layer in zip(*(m.intercepts_ for m in members), strict=True)
+    members = [
+        HistGradientBoostingClassifier(
+            learning_rate=RATE,
+            max_iter=trees,
+            max_leaf_nodes=LEAVES,
+            min_samples_leaf=least,
+            l2_regularization=PENALTY,
+            max_features=SHARE,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(np.where(np.isnan(values).all(axis=0), 0, values), labels)  # what is never known tells nothing
+        for seed in range(rng, rng + MEMBERS)
     ]
-    return Judge(tuple(names), mean, spread, weights, biases)
+    grown = [[_tree(predictor.nodes) for (predictor,) in member._predictors] for member in members]
+    start = np.array([member._baseline_prediction.item() for member in members], np.float32)
+    return Judge(
+        tuple(names), start, **{key: np.array([[tree[key] for tree in trees] for trees in grown]) for key in NODES}
+    )
+
+
+def _tree(nodes: np.ndarray) -> dict[str, np.ndarray]:
+    """A tree of scikit-learn's in arrays of one length; what is missing are leaves that nothing leads to."""
+    tree: dict[str, np.ndarray] = {key: np.zeros(2 * LEAVES - 1, kind) for key, kind in NODES.items()}
+    tree["low"][:] = tree["high"][:] = np.arange(2 * LEAVES - 1)
+    leaf = nodes["is_leaf"].astype(bool)
+    inner = np.flatnonzero(~leaf)
+    threshold = np.minimum(nodes["num_threshold"], 2 * MOST)  # infinite where only NaN goes high
+    rounded = threshold.astype(np.float32)
+    down = np.where(
+        rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded
+    )  # or a neighbour changes sides
+    for key, values in (
+        ("feature", nodes["feature_idx"]),
+        ("threshold", down),
+        ("low", nodes["left"]),
+        ("high", nodes["right"]),
+        ("unknown_low", nodes["missing_go_to_left"]),
+    ):
+        tree[key][inner] = values[inner]
+    tree["value"][np.flatnonzero(leaf)] = nodes["value"][leaf]
+    return tree
 
 
 def _columns(table: Any) -> list[Any]:
@@ -133,24 +199,17 @@ def _columns(table: Any) -> list[Any]:
     return list(table)
 
 
-def _logarithm(values: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.clip(np.sign(values) * np.log1p(np.abs(values)), -MOST_LOG, MOST_LOG)
-
-
-def _scaled(values: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    scaled = (_logarithm(values) - mean) / np.where(spread > 0, spread, 1)
-    return np.nan_to_num(np.clip(scaled, -MOST_DEVIATIONS, MOST_DEVIATIONS)).astype(np.float32)
+def _numbers(table: pd.DataFrame) -> np.ndarray:
+    """Finite or NaN, in single precision: so are thresholds kept, and many a threshold is the number of an event."""
+    return np.clip(table.to_numpy(np.float64), -MOST, MOST).astype(np.float32)
 
 
 def save_judge(judge: Judge, path: str | Path) -> None:
     """Write a judge as safetensors (``….safetensors``), the names of its features with it."""
     from safetensors.numpy import save_file
 
-    layers = {f"{k}.weight": weight for k, weight in enumerate(judge.weights)}
-    layers |= {f"{k}.bias": bias for k, bias in enumerate(judge.biases)}
-    names = {"features": " ".join(judge.features)}
-    save_file({"mean": judge.mean, "spread": judge.spread} | layers, path, names)
+    arrays = {name: getattr(judge, name) for name in ("start", *NODES)}
+    save_file(arrays, path, {"features": " ".join(judge.features)})
 
 
 def load_judge(path: str | Path, features: Sequence[str]) -> Judge:
@@ -171,13 +230,18 @@ def load_judge(path: str | Path, features: Sequence[str]) -> Judge:
     if names != tuple(features):
         other = sorted(set(names) ^ set(features)) or "the order"
         raise ValueError(f"{Path(path).name} is a judge of other features; what differs: {other}. Train it anew.")
-    sizes = (len(names), *HIDDEN, 1)
-    expected: dict[str, tuple[int, ...]] = {"mean": (len(names),), "spread": (len(names),)}
-    for k, (n_in, n_out) in enumerate(pairwise(sizes)):
-        expected |= {f"{k}.weight": (MEMBERS, n_in, n_out), f"{k}.bias": (MEMBERS, 1, n_out)}
     found = {name: value.shape for name, value in given.items()}
-    if found != expected or not all(np.isfinite(value).all() for value in given.values()):
-        raise ValueError(f"{Path(path).name} holds {found}; expected {expected}, all finite.")
-    layers = range(len(sizes) - 1)
-    weights, biases = ([given[f"{k}.{kind}"] for k in layers] for kind in ("weight", "bias"))
-    return Judge(names, given["mean"], given["spread"], weights, biases)
+    shape = found.get("feature", ())
+    if len(shape) != 3 or 0 in shape or found != {"start": shape[:1]} | dict.fromkeys(NODES, shape):
+        raise ValueError(f"{Path(path).name} holds {found}; expected a start and trees of one shape. Train it anew.")
+    number = np.arange(shape[2])
+    if (
+        not all(np.isfinite(value).all() for value in given.values())
+        or not (np.minimum(given["low"], given["high"]) >= number).all()
+        or max(given["low"].max(), given["high"].max()) >= shape[2]
+        or not 0 <= given["feature"].min() <= given["feature"].max() < len(names)
+    ):
+        raise ValueError(
+            f"{Path(path).name} holds numbers that are not finite, or asks for nodes or features that it has not. Train it anew."
+        )
+    return Judge(names, given["start"], **{name: given[name].astype(kind) for name, kind in NODES.items()})

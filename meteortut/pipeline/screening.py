@@ -19,7 +19,7 @@ from meteortut.pipeline.frames import check_frames
 
 #: Time windows that a thread scores in one go. Chosen: more brings no speed.
 WINDOWS = 8
-#: Threads at most; each holds about 7 MB.
+#: Threads at most; each holds about 8 MB.
 MOST_THREADS = 4
 
 
@@ -121,7 +121,7 @@ def _check_grid(shape: tuple[int, ...], size: tuple[int, ...], grid: ChunkGrid |
 
 
 class _Scorer:
-    """Scores time windows, one at a time, in arrays of its own: getting memory anew for each takes as long as the work.
+    """Scores time windows, one at a time, in large arrays of its own: getting their memory anew for each would take long.
 
     Parameters
     ----------
@@ -131,19 +131,19 @@ class _Scorer:
     """
 
     def __init__(self, network: list[tuple[np.ndarray, np.ndarray]], grid: ChunkGrid) -> None:
-        (n_frames, *sides), places = grid.size, grid.shape[1:]
+        (n_frames, *sizes), sides = grid.size, grid.shape[1:]
         (kernel, self.bias), *self.dense = network
         n_filters = kernel.shape[-1]
-        sums = [place + 2 * len(starts) for place, starts in zip(places, grid.starts[1:], strict=True)]
+        n_y, n_x = (side + 2 * len(starts) for side, starts in zip(sides, grid.starts[1:], strict=True))
         # all nine parts of the kernel one below the other: one product is faster than nine
         self.grid, self.kernel = grid, kernel.transpose(0, 1, 3, 2).reshape(-1, n_frames)
-        self.pooled = [_pooled(*axis) for axis in zip(grid.starts[1:], sides, places, strict=True)]
-        self.excess = np.empty((n_frames, places[0] * places[1]), np.float32)
-        self.steps = np.empty((places[0] * places[1], n_frames - 1), np.float32)
-        self.parts = np.empty((3, 3 * n_filters, *places), np.float32)
-        self.down = np.empty((3 * n_filters, sums[0], places[1]), np.float32)
-        self.turned = np.empty((3, places[1], sums[0], n_filters), np.float32)
-        self.whole = np.empty((1, sums[1], sums[0] * n_filters), np.float32)
+        self.pairs = [_pairs(*axis) for axis in zip(grid.starts[1:], sizes, sides, strict=True)]
+        self.excess = np.empty((n_frames, sides[0] * sides[1]), np.float32)
+        self.steps = np.empty((sides[0] * sides[1], n_frames - 1), np.float32)
+        self.parts = np.empty((3, 3 * n_filters, *sides), np.float32)
+        self.sums_y = np.empty((3 * n_filters, n_y, sides[1]), np.float32)
+        self.turned = np.empty((3, sides[1], n_y, n_filters), np.float32)
+        self.sums = np.empty((1, n_x, n_y * n_filters), np.float32)
 
     def score(self, samples: np.ndarray, begin: int) -> np.ndarray:
         """Score the chunks of a window: samples of shape (n_frames, height · width), counts → float32 of shape (n_chunks,).
@@ -167,14 +167,14 @@ class _Scorer:
         """
         (y, x), (rows, columns), n_filters = self.grid.starts[1:], self.grid.size[1:], len(self.bias)
         np.matmul(self.kernel, self.excess, out=self.parts.reshape(len(self.kernel), -1))
-        _sum_neighbours(self.parts, y, rows, self.down)
+        _sum_neighbours(self.parts, y, rows, self.sums_y)
         # columns first, filters last, so that what follows runs along memory
-        np.copyto(self.turned, self.down.reshape(3, n_filters, *self.down.shape[1:]).transpose(0, 3, 2, 1))
-        _sum_neighbours(self.turned.reshape(3, 1, self.turned.shape[1], -1), x, columns, self.whole)
-        (down, below), (across, beside) = self.pooled
-        most = np.maximum(self.whole[0].take(across, 0), self.whole[0].take(beside, 0))
-        most = most.reshape(len(across), -1, n_filters)
-        most = np.maximum(most.take(down, 1), most.take(below, 1))
+        np.copyto(self.turned, self.sums_y.reshape(3, n_filters, *self.sums_y.shape[1:]).transpose(0, 3, 2, 1))
+        _sum_neighbours(self.turned.reshape(3, 1, self.turned.shape[1], -1), x, columns, self.sums)
+        (upper, lower), (left, right) = self.pairs
+        most = np.maximum(self.sums[0].take(left, 0), self.sums[0].take(right, 0))
+        most = most.reshape(len(left), -1, n_filters)
+        most = np.maximum(most.take(upper, 1), most.take(lower, 1))
         most += self.bias
         np.maximum(most, 0, out=most)
         most = most.reshape(len(x), columns // 2, len(y), rows // 2, n_filters)
@@ -186,29 +186,29 @@ def _sum_neighbours(parts: np.ndarray, starts: np.ndarray, size: int, out: np.nd
 
     Parameters
     ----------
-    parts : ndarray of shape (3, n, side, m)
-        What a place sends to the one after it, keeps, and sends to the one before it.
+    parts : ndarray of float32 of shape (3, n, side, m)
+        What a place gives to the one after it, keeps, and gives to the one before it. Axis 2 is the one summed along.
     starts : ndarray of int of shape (n_chunks,)
         First places of the chunks along the axis.
     size : int
-        Places of a chunk.
-    out : ndarray of shape (n, side + 2 · n_chunks, m)
-        Filled: the sums of all places, in a large frame; then those of the first place of every chunk, to which nothing
-        comes from before, as beyond a chunk's edge there are zeros, and those of the last, to which nothing comes from after.
+        Places of a chunk; two or more.
+    out : ndarray of float32 of shape (n, side + 2 · n_chunks, m)
+        Filled: the sums of all places, as if there were no chunks; then those of the first place of every chunk, which gets
+        nothing from before; then those of the last, which gets nothing from after.
     """
     before, own, after = parts
     side, last = own.shape[1], starts + size - 1
-    whole, firsts, lasts = np.split(out, [side, side + len(starts)], axis=1)
-    whole[...] = own
-    whole[:, 1:] += before[:, :-1]
-    whole[:, :-1] += after[:, 1:]
+    inner, firsts, lasts = np.split(out, [side, side + len(starts)], axis=1)
+    inner[...] = own
+    inner[:, 1:] += before[:, :-1]
+    inner[:, :-1] += after[:, 1:]
     firsts[...] = own.take(starts, 1)
     firsts += after.take(starts + 1, 1)
     lasts[...] = own.take(last, 1)
     lasts += before.take(last - 1, 1)
 
 
-def _pooled(starts: np.ndarray, size: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(starts: np.ndarray, size: int, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Which two sums of :func:`_sum_neighbours` the chunks pool along an axis: two of shape (n_chunks · (size // 2),)."""
     chunk = np.arange(len(starts))
     place = starts[:, None] + np.arange(size)
@@ -243,7 +243,7 @@ def scale_window(samples: np.ndarray, excess: np.ndarray, steps: np.ndarray) -> 
     for row, along in zip(excess, ramp, strict=True):
         row -= along * slope
     # a pixel's steps side by side: sorting them all is faster than a search for the middle
-    np.copyto(steps, (excess[1:] - excess[:-1]).T)
+    np.copyto(steps, (excess[1:] - excess[:-1]).T)  # turning them once is faster than writing them turned
     np.abs(steps, out=steps)
     steps.sort(axis=1)
     middle = (steps[:, (n_frames - 2) // 2] + steps[:, (n_frames - 1) // 2]) / 2

@@ -60,11 +60,12 @@ def track_features(frames: Any, table: pd.DataFrame, tracks: Sequence[Track], ca
         ``ground_sigmas``), the latter also in focal pixels per frame and in focal pixels over the FWHM (``ground_px``,
         ``ground_length``). Speed across the line of sight if it shines at 100 km, and the way over the FWHM (``own_km_s``, km/s;
         ``own_km``, km). ``asymmetry``: ln(fall / rise); ``asymmetry_sigmas``: its size over its error; ``size_sigmas``:
-        ln(``size_px`` / point spread) over its error, 0 where the size was not fitted. Does the light go on? A
+        ln(``size_px`` / point spread) over its error. Does the light go on? A
         steady light on the same straight line in the 32 frames before and after the bell is fitted together with the bell:
         ``before_share``, ``after_share`` are what is found over the bell's peak, −3 to 3, ``before_sigmas``, ``after_sigmas`` the
         same over its error; all four 0 where nothing can be seen there, as outside the field.
-        NaN: what needs ``yaw_deg``, without it; what needs the errors of a fit that knows none.
+        NaN: what needs ``yaw_deg``, without it; what needs the errors of a fit that knows none; ``size_sigmas``, where
+        the size was not fitted.
 
     Raises
     ------
@@ -134,10 +135,10 @@ def curve_features(track: Track) -> dict[str, float]:
 
 def image_features(track: Track) -> dict[str, float]:
     """How unlike the point spread the image is: narrower (below 0), as a single pixel that flares, or wider, as a glow."""
-    if not np.isfinite(track.covariance).all():
+    variance = float(track.covariance[8, 8])
+    if not np.isfinite(track.covariance).all() or variance <= 0:
         return {"size_sigmas": np.nan}
-    error = np.sqrt(max(float(track.covariance[8, 8]), 0.0))
-    return {"size_sigmas": float(np.log(track.light.size / PSF_PX)) / max(error, LEAST_SIZE_ERROR)}
+    return {"size_sigmas": float(np.log(track.light.size / PSF_PX)) / max(np.sqrt(variance), LEAST_SIZE_ERROR)}
 
 
 def _light_beyond(frames: Any, track: Track, camera: Camera) -> dict[str, float]:

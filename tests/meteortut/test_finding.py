@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from meteortut import pipeline
 from meteortut.focal import GROUND_DRIFT_PX, from_focal
 from meteortut.pipeline import finding
+from meteortut.pipeline import judge as judging
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.event_features import FEATURES, event_features
 from meteortut.pipeline.judge import fit_judge, load_judge, save_judge
@@ -121,14 +124,82 @@ def test_a_judge_learns_a_curved_border_and_survives_the_file(tmp_path):
         kept.probability(table[list("abc")])
 
 
-def test_what_is_not_known_counts_as_usual():
+def test_a_judge_says_what_the_trees_it_was_copied_from_say(tmp_path):
     rng = np.random.default_rng(2)
-    values = rng.standard_normal((2000, 2))
-    judge = fit_judge(pd.DataFrame(values, columns=["0", "1"]), values[:, 0] > 0, 1)
-    unknown = judge.probability(pd.DataFrame([[np.nan, 0.0]], columns=["0", "1"]))[0]
-    logs = np.sign(values) * np.log1p(np.abs(values))
-    usual = np.sign(logs[:, 0].mean()) * np.expm1(abs(logs[:, 0].mean()))
-    assert unknown == pytest.approx(judge.probability(pd.DataFrame([[usual, 0.0]], columns=["0", "1"]))[0], abs=1e-4)
+    values = rng.standard_normal((3000, 6))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[::50, 2] = np.inf
+    values[:, 4] = np.round(values[:, 4])  # numbers that are thresholds, too
+    values[:, 5] = np.isnan(values[:, 1])
+    labels = np.nan_to_num(values[:, 0]) ** 2 + np.nan_to_num(values[:, 4]) + np.isnan(values[:, 3]) > 1
+    table = pd.DataFrame(values, columns=list("abcdef")).astype({"f": bool})
+    given = np.clip(values, -judging.MOST, judging.MOST).astype(np.float32)
+    members = [
+        HistGradientBoostingClassifier(
+            learning_rate=judging.RATE,
+            max_iter=40,
+            max_leaf_nodes=judging.LEAVES,
+            min_samples_leaf=200,  # so that some trees stay small
+            l2_regularization=judging.PENALTY,
+            max_features=judging.SHARE,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(given, labels)
+        for seed in range(7, 7 + judging.MEMBERS)
+    ]
+    expected = np.mean([member.predict_proba(given)[:, 1] for member in members], axis=0)
+    judge = fit_judge(table, labels, 7, 40, 200)
+    assert judge.probability(table) == pytest.approx(expected, abs=1e-6)
+    assert (judge.threshold == 2 * judging.MOST).any()  # some nodes ask only whether a number is known
+    assert len(judge.probability(table[:0])) == 0
+    save_judge(judge, tmp_path / "judge.safetensors")
+    kept = load_judge(tmp_path / "judge.safetensors", "abcdef")
+    assert np.array_equal(kept.probability(table), judge.probability(table))
+
+
+def test_neighbouring_numbers_are_kept_apart():
+    for low in (1.0, 3.0000002, -5.0000005):  # half-way between them rounds to the one or the other
+        pair = np.float32(low), np.nextafter(np.float32(low), np.float32(np.inf))
+        table = pd.DataFrame({"a": np.repeat(np.array(pair, float), 100)})
+        below, above = fit_judge(table, np.arange(200) > 99, 1).probability(table)[[0, -1]]
+        assert below < 0.1 and above > 0.9
+
+
+def test_too_few_events_and_what_is_never_known_give_the_share_of_meteors():
+    table = pd.DataFrame({"a": np.arange(30.0), "never": np.nan})
+    assert fit_judge(table, np.arange(30) % 3 == 0, 1).probability(table) == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_not_to_be_known_tells_something_too():
+    rng = np.random.default_rng(2)
+    values, labels = rng.standard_normal((2000, 2)), rng.random(2000) < 0.5
+    values[labels & (rng.random(2000) < 0.8), 0] = np.nan
+    judge = fit_judge(pd.DataFrame(values, columns=["0", "1"]), labels, 1)
+    unknown, known = judge.probability(pd.DataFrame([[np.nan, 0.0], [0.0, 0.0]], columns=["0", "1"]))
+    assert unknown > 0.9 > 0.4 > known
+
+
+def test_a_file_that_is_no_judge_is_refused(tmp_path):
+    path, table = tmp_path / "judge.safetensors", pd.DataFrame(np.arange(200.0)[:, None] * [1, -1], columns=["a", "b"])
+    judge = fit_judge(table, np.arange(200) > 99, 1, 3)
+    # the third node leads beyond the last, or back to the second, for ever
+    for name, worth in (("feature", 2), ("low", 250), ("high", 1), ("value", np.nan)):
+        broken = getattr(judge, name).copy()
+        broken[0, 1, 2] = worth
+        save_judge(replace(judge, **{name: broken}), path)
+        with pytest.raises(ValueError, match="not finite, or asks for nodes or features"):
+            load_judge(path, ["a", "b"])
+    save_judge(replace(judge, feature=judge.feature.astype(np.float32) - 1), path)
+    with pytest.raises(ValueError, match="features that it has not"):
+        load_judge(path, ["a", "b"])
+    nobody = {name: getattr(judge, name)[:0] for name in ("start", *judging.NODES)}
+    for broken in ({"threshold": judge.threshold[:, :2]}, nobody):
+        save_judge(replace(judge, **broken), path)
+        with pytest.raises(ValueError, match=r"expected a start and trees of one shape. Train it anew."):
+            load_judge(path, ["a", "b"])
+    path.write_text("trees")
+    with pytest.raises(ValueError, match="is not safetensors"):
+        load_judge(path, ["a", "b"])
 
 
 def test_a_judge_needs_both_kinds():
@@ -136,6 +207,8 @@ def test_a_judge_needs_both_kinds():
         fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"]), np.ones(5, bool), 1)
     with pytest.raises(ValueError, match="do not fit together"):
         fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"]), np.ones(4, bool), 1)
+    with pytest.raises(ValueError, match="no columns"):
+        fit_judge(pd.DataFrame(index=range(5)), np.arange(5) > 2, 1)
 
 
 @pytest.mark.parametrize("columns", [[0, 1], ["a", "a"], ["a", "b c"], ["a", ""]])

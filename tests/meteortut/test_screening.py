@@ -59,9 +59,10 @@ def test_scores_are_those_of_the_chunks_on_any_grid(model, sky, step, height, wi
     np.testing.assert_allclose(pipeline.screen(frames, model, grid), predicted(model, frames, grid), atol=1e-3)
 
 
-def test_finer_steps_and_chunks_of_an_odd_size(sky):
-    model = pipeline.build_cnn(9, frames=20, hidden=16, seed=1)
-    grid = ChunkGrid((80, 48, 48), (20, 9, 9), (12, 4, 3))
+@pytest.mark.parametrize("size", [2, 3, 9])
+def test_finer_steps_and_chunks_of_a_small_or_an_odd_size(sky, size):
+    model = pipeline.build_cnn(size, frames=20, hidden=16, seed=1)
+    grid = ChunkGrid((80, 48, 48), (20, size, size), (12, 4, 3))
     np.testing.assert_allclose(pipeline.screen(sky[:80], model, grid), predicted(model, sky[:80], grid), atol=1e-3)
 
 
