@@ -221,6 +221,11 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     meteors, n = own.truth.meteors, len(own.frames)
     kept = finding.reported(table, features.trail, finding.THRESHOLD)
     matching = pipeline.match_events(kept, meteors, n)
+    sure = table[table.score >= finding.THRESHOLD]
+    unruled = {
+        "no flash rule": sure[features.trail[sure.index] < finding.LONG_TRAIL],
+        "no trail rule": sure[sure.flag != "flash"],
+    }
     stages = {"events": events, "first judge": table, "second judge": kept}
     return {
         "session": name,
@@ -233,6 +238,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
             | result(pipeline.match_events(finding.reported(table, features.trail, t), meteors, n), meteors)
             for t in JUDGE_THRESHOLDS
         ],
+        "without": {rule: result(pipeline.match_events(rows, meteors, n), meteors) for rule, rows in unruled.items()},
         "kinds": {stage: count_kinds(rows, own) for stage, rows in stages.items()},
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
@@ -400,7 +406,7 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
     def total(parts: list[dict[str, Any]]) -> dict[str, Any]:
         return totals(parts, rows, frames)
 
-    stages = list(rows[0]["stages"])
+    stages, rules = list(rows[0]["stages"]), list(rows[0]["without"])
     motions = pd.DataFrame([one for row in rows for one in row["motion"]])
     kinds = {
         s: pd.DataFrame([row["kinds"][s] for row in rows]).fillna(0).sum().astype(int).sort_values(ascending=False)
@@ -411,6 +417,7 @@ def catalogue_summary(rows: list[dict[str, Any]], frames: int) -> dict[str, Any]
         "all": total(rows),
         "blind": total([row["blind"] for row in rows]),
         "price": [{"threshold": t} | total([row["price"][k] for row in rows]) for k, t in enumerate(JUDGE_THRESHOLDS)],
+        "without": {rule: total([row["without"][rule] for row in rows]) for rule in rules},
         "stages": {stage: total([row["stages"][stage] for row in rows]) for stage in stages},
         "kinds": {stage: counts.to_dict() for stage, counts in kinds.items()},
         "calibration": [

@@ -7,11 +7,11 @@ anywhere; then those joined by examples around what the network of the round bef
 training sessions, twice. Of each kind of sky two more are simulated for the networks and seven for the judges. Nothing
 of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
 events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
-these sessions reaches their judges at second hand). Tracks are fitted with the response of the pixels and the direction
-of the drift known, and under three skies in eight once more with neither. Every part is kept in FOLDER and found again, so
-that a run may be stopped and resumed; pairs may be worked on by several processes, one stage after the other
-(``--until``). Writes the weights of the pair of ``--ship``; ``tools/judge_one_step.py`` judges them all. About three
-hours of a core in all, 7 GiB of memory, 15 GB of disk.
+these sessions reaches their judges at second hand). Tracks are fitted under seven of the eight skies of a kind, with the
+response of the pixels and the direction of the drift known, and under three of them once more with neither. Every part
+is kept in FOLDER and found again, so that a run may be stopped and resumed; pairs may be worked on by several
+processes, one stage after the other (``--until``). Writes the weights of the pair of ``--ship``;
+``tools/judge_one_step.py`` judges them all. About four hours of a core in all, 7 GiB of memory, 18 GB of disk.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ PER_METEOR, PER_KIND, ANYWHERE, FALSE = 2, 60, 100, 250
 #: Log odds from which an event is false enough to learn from.
 HARD = -2.0
 #: Other skies of the kind of each session, by who learns from them: sky 300 + name is the third of session ``name``. Meteors in
-#: each: for the judges as many as a session has on average. Blind: where tracks are fitted once more with nothing known.
-EXTRA, EXTRAS = 100, {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "judges, blind": (1, 2)}
+#: each: for the judges as many as a session has on average. Tracks take longest, so they are fitted under fewer skies. Blind:
+#: where they are fitted once more with nothing known.
+EXTRA = 100
+EXTRAS = {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "tracks": (1, 2, 5, 6, 7, 8), "tracks, blind": (1, 2)}
 EXTRA_METEORS = {"networks": 250, "judges": 130}
 #: Trees of the judges' members, and events in a leaf (chosen on the eight sessions as they judge each other).
 HOW = {"first": (250, 30), "second": (300, 20)}
@@ -185,10 +187,10 @@ def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
     names = finding.SECOND_FEATURES if which == "second" else FEATURES
     if not path.exists():
         kinds = [name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]]
-        others = skies(kinds, "judges")
-        parts = [(candidates if which == "first" else tracks)(name, given) for name in others]
+        measured, learner = (candidates, "judges") if which == "first" else (tracks, "tracks")
+        parts = [measured(name, given) for name in skies(kinds, learner)]
         if which == "second":  # a part of what it learns, it learns without knowing camera and drift
-            parts += [tracks(name, given, blind=True) for name in skies(kinds, "judges, blind")]
+            parts += [tracks(name, given, blind=True) for name in skies(kinds, "tracks, blind")]
         _, features, is_meteor = zip(*parts, strict=True)
         table, labels = pd.concat(features), np.concatenate(is_meteor)
         write(path, lambda part: save_judge(fit_judge(table, labels, given.seed, *HOW[which]), part))
@@ -256,9 +258,10 @@ def main(arguments: list[str] | None = None) -> None:
             elif stage == "judges":
                 judges(pair, given, "second")
             else:
-                for name in skies(PAIRS[pair], "judges"):
-                    (candidates if stage == "candidates" else tracks)(name, given)
-                for name in skies(PAIRS[pair], "judges, blind") if stage == "tracks" else []:
+                measured, learner = (candidates, "judges") if stage == "candidates" else (tracks, "tracks")
+                for name in skies(PAIRS[pair], learner):
+                    measured(name, given)
+                for name in skies(PAIRS[pair], "tracks, blind") if stage == "tracks" else []:
                     tracks(name, given, blind=True)
     if given.until == "judges":
         ship(given)

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from meteortut.chunking.grid import give_back
 from meteortut.focal import GROUND_DRIFT_PX, from_focal, off_ground, to_focal
 from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.events import check_events, places_to_fit
-from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.frames import check_finite, check_frames
 from meteortut.pipeline.kinematics import WIDEST_PX, fit_at, leaves
 from meteortut.pipeline.track import Track
 from meteortut.pipeline.track_model import MovingLight
@@ -88,6 +87,8 @@ def build_catalogue(
     when they come within 2 pixels while both shine; the one with higher ``track_snr`` is kept. A flagged row never replaces one
     without a flag.
     """
+    check_frames(frames, 4)
+    check_finite(frames)
     return fit_events(frames, events, Camera(gap, flat, noise, yaw_deg))[0]
 
 
@@ -97,7 +98,7 @@ def fit_events(frames: Any, events: pd.DataFrame, camera: Camera) -> tuple[pd.Da
     Parameters
     ----------
     frames, events
-        As for :func:`build_catalogue`, which raises the same errors.
+        As for :func:`build_catalogue`, which raises the same errors; NaN and infinite values are found where a fit reads them.
     camera : Camera
         The other arguments of :func:`build_catalogue`.
 
@@ -111,7 +112,6 @@ def fit_events(frames: Any, events: pd.DataFrame, camera: Camera) -> tuple[pd.Da
     check_frames(frames, 4)
     camera = check_camera(camera, frames.shape)
     check_events(events, frames.shape)
-    _check_finite(frames)
     places = list(places_to_fit(frames, events, camera.gap))
     with threadpool_limits(1, "blas"):  # for matrices as small as a fit's a second thread only waits
         tracks = [fit_at(frames, *place, camera) for _, place, _ in places]
@@ -161,15 +161,6 @@ def _beside(light: MovingLight, t: float, y: float, x: float) -> bool:
         return False
     place_y, place_x = light.place(when)
     return bool((np.hypot(place_y - y, place_x - x) <= BESIDE_PX + light.size).any())
-
-
-def _check_finite(frames: Any, block: int = 1024) -> None:
-    for first in range(0, len(frames), block):
-        if not np.isfinite(frames[first : first + block]).all():
-            raise ValueError(
-                f"frames hold NaN or infinite values after frame {first}; expected finite counts. Cut them out."
-            )
-        give_back(frames)
 
 
 def _row(

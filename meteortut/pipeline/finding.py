@@ -14,7 +14,7 @@ from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.catalogue import fit_events
 from meteortut.pipeline.ecsv import COLUMNS
 from meteortut.pipeline.event_features import FEATURES, event_features
-from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.frames import check_finite, check_frames
 from meteortut.pipeline.judge import Judge, load_judge
 from meteortut.pipeline.one_step import OneStep, apply_one_step, build_one_step
 from meteortut.pipeline.track_features import TRACK_FEATURES, track_features
@@ -106,6 +106,7 @@ def find_meteors(
     """
     check_frames(frames, 65)
     camera = check_camera(Camera(gap, flat, yaw_deg=yaw_deg), frames.shape)
+    check_finite(frames)
     finder = shipped_finder() if finder is None else finder
     events = voxel_events(apply_one_step(frames, finder.network), FLOOR)
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)

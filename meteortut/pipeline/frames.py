@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from meteortut.chunking.grid import give_back
+
 
 def check_frames(frames: Any, n_least: int) -> None:
     """Refuse what cannot be a stream of counts, before any work.
@@ -21,8 +23,12 @@ def check_frames(frames: Any, n_least: int) -> None:
     Raises
     ------
     ValueError
-        If ``frames`` has another shape or fewer frames, holds integers, or its file has been cut short.
+        If ``frames`` is no array, has another shape or fewer frames, holds integers, or its file has been cut short.
     """
+    if not hasattr(frames, "dtype"):
+        raise ValueError(
+            f"frames is of type {type(frames).__name__}; expected an array of floats: np.asarray(frames, float)."
+        )
     shape = tuple(np.shape(frames))
     if len(shape) != 3 or min(shape[1:]) < 2:
         raise ValueError(f"frames has shape {shape}; expected (n_frames, height, width). A single frame: frames[None].")
@@ -41,3 +47,19 @@ def check_frames(frames: Any, n_least: int) -> None:
                 f"the file behind frames has {mapped._mmap.size()} bytes; expected {needed}. It was cut short after it "
                 "was opened: fetch or write it again."
             )
+
+
+def check_finite(frames: Any, block: int = 1024) -> None:
+    """Refuse a stream with NaN or infinite values; it is read once, block by block.
+
+    Raises
+    ------
+    ValueError
+        With the first frame of the block where one is.
+    """
+    for first in range(0, len(frames), block):
+        if not np.isfinite(frames[first : first + block]).all():
+            raise ValueError(
+                f"frames hold NaN or infinite values after frame {first}; expected finite counts. Cut them out."
+            )
+        give_back(frames)

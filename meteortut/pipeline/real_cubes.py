@@ -227,7 +227,8 @@ def compare(catalogue: pd.DataFrame, cube: RealCube) -> dict[str, Any]:
     dict
         ``name``, ``kind``, ``length_px``; ``found``: whether a report lies within 2 pixels of the labelled track (of
         a satellite: of the circle about its trail) while it shines, give or take 4 frames; ``away_px``, ``flag``, ``score``
-        of the nearest such report (without one: of the nearest row at that time; NaN and "" if there is none);
+        and ``t_peak`` (frame) of the nearest such report (without one: of the nearest row at that time; NaN and "" if there
+        is none);
         ``speed_px`` (pixels per frame, of a found track, else NaN); ``label_speed_px``, ``speed_error_percent`` and
         ``direction_error_deg`` (−180 to 180), of meteors of 3 pixels or more, else NaN; ``n_other``: reports elsewhere.
 
@@ -254,6 +255,7 @@ def compare(catalogue: pd.DataFrame, cube: RealCube) -> dict[str, Any]:
         "away_px": np.nan if row < 0 else float(away[row]),
         "flag": "" if row < 0 else str(flags[row]),
         "score": float(catalogue.score.iloc[row]) if row >= 0 and "score" in catalogue else np.nan,
+        "t_peak": float(catalogue.t_peak.iloc[row]) if row >= 0 else np.nan,
     }
     moving = found and {"speed_px", "direction_deg"} <= set(catalogue)
     speed, direction = catalogue.iloc[row][["speed_px", "direction_deg"]] if moving else (np.nan, np.nan)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -16,6 +18,8 @@ from meteortut.chunking import ChunkGrid
 from meteortut.chunking.grid import give_back
 from meteortut.focal import SIDE
 from meteortut.pipeline.frames import check_frames
+from meteortut.pipeline.networks import build_cnn
+from meteortut.pipeline.weights import load_weights
 
 #: Time windows that a thread scores in one go. Chosen: more brings no speed.
 WINDOWS = 8
@@ -23,15 +27,22 @@ WINDOWS = 8
 MOST_THREADS = 4
 
 
-def screen(frames: Any, model: keras.Model, grid: ChunkGrid | None = None) -> np.ndarray:
+@cache
+def shipped_cnn() -> keras.Model:
+    """The published network with the weights shipped with the package, not trained on session 12 of the first world."""
+    return load_weights(build_cnn(), Path(__file__).parents[1] / "weights" / "minieuso_cnn.safetensors")
+
+
+def screen(frames: Any, model: keras.Model | None = None, grid: ChunkGrid | None = None) -> np.ndarray:
     """Score every chunk of a stream.
 
     Parameters
     ----------
     frames : ndarray, memmap or Zarr array of shape (n_frames, 48, 48), float, counts per GTU
         Axes (time, y, x). Read window by window; with ``grid``, of shape ``grid.shape``.
-    model : keras.Model
-        As :func:`build_cnn` gives it with ``pooling="local"``, trained on chunks scaled with "pixel".
+    model : keras.Model, optional
+        As :func:`build_cnn` gives it with ``pooling="local"``, trained on chunks scaled with "pixel"; by default the shipped one,
+        that has not seen session 12 of the first world.
     grid : ChunkGrid, optional
         Chunks of the model's input shape; by default 48 frames × 8 × 8 pixels in steps of 24, 4, 4.
 
@@ -55,6 +66,7 @@ def screen(frames: Any, model: keras.Model, grid: ChunkGrid | None = None) -> np
     last row and column: for it there are zeros beyond its edge. Pooled and dense layers are each chunk's own. Memory does not
     grow with the stream, but for the scores.
     """
+    model = shipped_cnn() if model is None else model
     network = _read_model(model)
     size = tuple(model.input_shape[1:])
     check_frames(frames, size[0])

@@ -126,6 +126,7 @@ def test_restored_noise_is_as_strong_as_said_and_leaves_the_rest():
 def test_a_row_on_the_track_is_found():
     result = compare(row(), toy())
     assert result["found"] and result["away_px"] == pytest.approx(0) and result["n_other"] == 0
+    assert result["t_peak"] == row().t_peak.iloc[0]
     assert result["speed_error_percent"] == pytest.approx(0, abs=1e-6)
     assert result["direction_error_deg"] == pytest.approx(0, abs=1e-6)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from meteortut import pipeline
 from meteortut.chunking import ChunkGrid, scale_chunks
+from meteortut.pipeline.weights import load_weights
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,11 @@ def test_finer_steps_and_chunks_of_a_small_or_an_odd_size(sky, size):
     model = pipeline.build_cnn(size, frames=20, hidden=16, seed=1)
     grid = ChunkGrid((80, 48, 48), (20, size, size), (12, 4, 3))
     np.testing.assert_allclose(pipeline.screen(sky[:80], model, grid), predicted(model, sky[:80], grid), atol=1e-3)
+
+
+def test_by_default_the_shipped_network_scores(sky):
+    shipped = load_weights(pipeline.build_cnn(), files("meteortut") / "weights" / "minieuso_cnn.safetensors")
+    assert np.array_equal(pipeline.screen(sky[:72]), pipeline.screen(sky[:72], shipped))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
@@ -123,6 +130,8 @@ def test_a_value_that_is_no_number_is_refused_with_its_place(model, sky, value):
 def test_frames_that_are_no_stream_of_counts_are_refused(model, sky):
     with pytest.raises(ValueError, match=r"frames\[None\]"):
         pipeline.screen(sky[0], model)
+    with pytest.raises(ValueError, match="type list; expected an array"):
+        pipeline.screen(sky[:50].tolist(), model)
     with pytest.raises(ValueError, match="48 × 47 pixels"):
         pipeline.screen(sky[:, :, :47], model)
     with pytest.raises(ValueError, match="47 frames; expected at least 48"):

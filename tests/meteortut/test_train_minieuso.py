@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib.util
 import json
@@ -311,3 +312,21 @@ def test_the_committed_networks_find_a_meteor_and_not_the_dark():
     assert judging.curve_areas(labels[labels != -1] == 1, scores[labels != -1])["roc_auc"] > 0.9
     mlp = load_weights(pipeline.build_mlp(), WEIGHTS.joinpath("minieuso_mlp.safetensors"))
     assert judging.judge_pixels(frames, truth.voxels, grid, labels, mlp)["mlp"]["roc_auc"] > 0.95
+
+
+def test_a_committed_fold_comes_out_again(tool, tmp_path):
+    """Both shipped networks are asked about the whole of the session that they have not seen."""
+    report = json.loads(WEIGHTS.joinpath("minieuso.json").read_text())
+    name = report["shipped"]["cnn"]["not_trained_on"]
+    committed = next(row for row in report["folds"] if row["session"] == name)
+    cnn = load_weights(pipeline.build_cnn(), WEIGHTS / "minieuso_cnn.safetensors")
+    mlp = load_weights(pipeline.build_mlp(), WEIGHTS / "minieuso_mlp.safetensors")
+    given = argparse.Namespace(work=tmp_path, frames=report["frames_per_session"], seed=report["seed"])
+    again = tool.judge(name, cnn, mlp, given)
+    for network in ("cnn", "mlp"):
+        assert again[network] == pytest.approx(committed[network], abs=2e-3)
+    counts = [key for key in again if isinstance(again[key], int)]
+    assert {"meteors_lost", "n_meteor_chunks", "hit_pixels_lost"} <= set(counts)
+    assert {key: again[key] for key in counts} == pytest.approx(
+        {key: committed[key] for key in counts}, rel=5e-3, abs=1
+    )
