@@ -96,7 +96,7 @@ def pixel_scores(frames: Any, grid: ChunkGrid, mlp: keras.Model, windows: np.nda
     scores = np.empty((len(windows), *grid.shape[1:]), np.float32)
     for own, first in zip(scores, grid.starts[0][windows], strict=True):
         scaled = scale_chunks(np.asarray(frames[first : first + grid.size[0]])[None])[0]
-        own[...] = np.asarray(mlp.predict_on_batch(scaled.reshape(len(scaled), -1).T))[:, 0].reshape(own.shape)
+        own[...] = np.asarray(mlp(scaled.reshape(len(scaled), -1).T))[:, 0].reshape(own.shape)
     return scores
 
 

@@ -124,7 +124,7 @@ def test_chapter_two_says_what_was_measured(html):
     assert recorded["real_ff_found"] >= 9 and recorded["iss_clip_found"]
     page = (html / "chapters" / "02_pipeline.html").read_text(encoding="utf-8")
     row = page.split("FF files, meteor within 2 pixels")[-1].split("</tr>")[0]  # the table, after its code
-    assert ("missed" in row) == (recorded["real_ff_found"] < 9)  # nine is the aim of the median, too
+    assert ("missed" in row) == (recorded["real_ff_found"] < 9)  # one draw of the noise, and its aim
 
 
 def test_every_chapter_of_the_repository_is_in_the_book_and_in_the_contents(html):

@@ -28,7 +28,10 @@ WEIGHTS = files("meteortut").joinpath("weights")
 def tools():
     """The scripts as modules; the later ones import the first by their names."""
     found = {}
-    for name in ("train_minieuso", "train_one_step", "judge_one_step", "explain_minieuso", "bound_catalogue"):
+    for name in (
+        *("train_minieuso", "train_one_step", "judge_one_step"),
+        *("explain_minieuso", "bound_catalogue", "draw_real_films"),
+    ):
         spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
         found[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(found[name])
@@ -109,6 +112,23 @@ def test_what_a_perfect_fit_would_reach_is_counted_over_all_bright_meteors(tools
     half = next(row for row in rows if row["threshold"] == 0.5)
     assert half["recall_bright"] == 0.25 and half["precision"] == pytest.approx(2 / 3, abs=1e-4)
     assert rows[0]["recall_bright"] == 0.5 and rows[0]["precision"] == pytest.approx(3 / 5)
+
+
+def test_a_search_of_the_real_films_is_counted(tools):
+    kinds = ["meteor", "satellite", "meteor", "meteor", "meteor"]
+    table = pd.DataFrame({"kind": kinds, "found": [True, False, False, True, False], "n_other": [1, 2, 0, 4, 8]})
+    assert tools.draw_real_films.counts(table) == {
+        "ff_found": 1,
+        "ff": 2,
+        "satellites_reported": 0,
+        "satellites": 1,
+        "film_found": 1,
+        "film_found_binned_3": 0,
+        "rows_elsewhere": 7,
+    }
+    draws = json.loads(WEIGHTS.joinpath("real_films.json").read_text())["draws"]
+    assert [row["draw"] for row in draws] == list(range(1, len(draws) + 1)) and len(draws) >= 5
+    assert all((row["ff"], row["satellites"]) == (10, 2) for row in draws)
 
 
 @pytest.fixture
