@@ -1,4 +1,4 @@
-"""What the event explorer draws of one event: a picture, its way over time, and light curves, from the frames about it."""
+"""What the event explorer draws of one event: a picture, its way over time, light curves and some of its frames."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ TRACK_SIGMA = 2.0
 ACROSS_PX = 1.5
 #: Light curves of so many pixels are drawn; without a track, the brightest within so many pixels and frames of the peak. Chosen.
 N_PIXELS, NEAR = 3, 2
+#: So many frames are shown, evenly spaced over the time that the light shines; without a track, over so many before and after
+#: the peak. Chosen.
+N_FRAMES, AROUND_FRAMES = 8, 4
 #: What moves less while it is drawn has no direction that the eye could see, focal pixels. Chosen.
 SHORTEST_WAY_PX = 1.0
 
@@ -122,6 +125,16 @@ def brightest(view: View) -> np.ndarray:
     return found[np.argsort([light[:, y, x].argmax() for y, x in found], kind="stable")]
 
 
+def some_frames(view: View) -> np.ndarray:
+    """Frames to show, evenly spaced while the light shines: ndarray of int of shape (8,) or fewer, indices into the view."""
+    if view.track is not None and view.track.converged:
+        start, end = view.shining[[0, -1]] - view.first
+    else:
+        start, end = view.peak[0] - view.first + np.array([-AROUND_FRAMES, AROUND_FRAMES])
+    chosen = np.linspace(np.floor(start), np.ceil(end), N_FRAMES)
+    return np.unique(np.clip(np.rint(chosen), 0, len(view.cube) - 1).astype(int))
+
+
 def along_track(view: View) -> tuple[np.ndarray, np.ndarray]:
     """Light near the track over time and way; needs a track.
 
@@ -150,11 +163,11 @@ def along_track(view: View) -> tuple[np.ndarray, np.ndarray]:
 
 @styled
 def event_figure(view: View) -> Figure:
-    """Draw an event: brightest moment of each pixel, light near the track over time, light curves."""
-    figure = Figure(figsize=(6.6, 4.8))
+    """Draw an event: brightest moment of each pixel, light near the track over time, light curves, and some frames."""
+    figure = Figure(figsize=(6.6, 6.0))
     figure.set_layout_engine("none")  # places are fixed: to lay them out takes as long as to draw
-    left = figure.add_gridspec(2, 1, left=0.1, right=0.46, bottom=0.1, top=0.95, hspace=0.42)
-    right = figure.add_gridspec(N_PIXELS, 1, left=0.63, right=0.98, bottom=0.1, top=0.95, hspace=0.32)
+    left = figure.add_gridspec(2, 1, left=0.1, right=0.46, bottom=0.31, top=0.96, hspace=0.42)
+    right = figure.add_gridspec(N_PIXELS, 1, left=0.63, right=0.98, bottom=0.31, top=0.96, hspace=0.32)
     _picture(figure.add_subplot(left[0]), view)
     _motion(figure.add_subplot(left[1]), view)
     panels: list[Axes] = []
@@ -172,7 +185,21 @@ def event_figure(view: View) -> Figure:
     panels[len(panels) // 2].set_ylabel("counts per GTU")
     panels[-1].tick_params(labelbottom=True)
     panels[-1].set_xlabel(f"s after frame {view.peak[0]}")
+    _cube(figure.add_axes((0.1, 0.06, 0.88, 0.12), label="<frames>"), view)
     return figure
+
+
+def _cube(axes: Axes, view: View) -> None:
+    """Some frames side by side, background taken away."""
+    chosen = some_frames(view)
+    height, width = view.cube.shape[1:]
+    beside = np.full((len(chosen), height, width + 1), np.nan)  # a column between two frames
+    beside[..., :-1] = (view.cube - view.line)[chosen]
+    axes.imshow(beside.transpose(1, 0, 2).reshape(height, -1)[:, :-1], cmap="gray", origin="lower", aspect="auto")
+    axes.set_xticks((width + 1) * np.arange(len(chosen)) + (width - 1) / 2, view.first + chosen)
+    axes.set_yticks([])
+    axes.tick_params(length=0)
+    axes.set_title("frames", fontsize="small", loc="left")
 
 
 def _picture(axes: Axes, view: View) -> None:

@@ -195,7 +195,7 @@ class EventExplorer:
         told = [f"Row {self.index} of {len(self._table)}, from 0: {catalogued(row)}", fitted(self.track, why)]
         told += self._judged()
         self.said = " ".join(told)
-        drawn = "Brightest moment of each pixel, light along the track over time, light curves of the brightest pixels."
+        drawn = "Brightest moment of each pixel, light along the track over time, light curves of three pixels, some frames."
         self._picture.value = figure_html(self.figure, f"{drawn} {self.said}")
         self._words.value = "".join(f"<p>{html.escape(each)}</p>" for each in told)
         self._place.value = self._map + ring(self._points[self.index], 18)

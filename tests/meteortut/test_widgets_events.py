@@ -167,7 +167,9 @@ def test_the_track_is_the_meteors_and_the_figure_shows_it(frames, catalogue):
         speed_err, direction_err = board.track.errors
         assert abs(board.track.light.speed_px - light.speed_px) < 5 * speed_err
         assert abs(board.track.light.direction_deg - light.direction_deg) < 5 * direction_err
-        picture, motion, *curves = (axes for axes in board.figure.axes if axes.get_label() != "<colorbar>")
+        picture, motion, *curves = (
+            axes for axes in board.figure.axes if axes.get_label() not in ("<colorbar>", "<frames>")
+        )
         assert len(picture.lines) == 2 and len(motion.lines) == 1 and len(curves) == 3
         (x, y), (other_x, other_y) = (line.get_data() for line in picture.lines)
         middle = np.array([(to_focal(y) + to_focal(other_y)) / 2, (to_focal(x) + to_focal(other_x)) / 2])
@@ -455,3 +457,17 @@ def test_a_file_of_frames_is_enough(tmp_path, frames, catalogue):
     np.save(path, frames.astype(np.float32))
     board = widgets.EventExplorer(np.load(path, mmap_mode="r"), catalogue, fit_track, render)
     assert board.track.light.speed_px == pytest.approx(METEORS[0].speed_px, rel=0.1)
+
+
+def test_the_frames_shown_are_those_in_which_the_light_shines(frames, catalogue):
+    board = widgets.EventExplorer(frames, catalogue, fit_track, render)
+    for k, light in enumerate(METEORS):
+        board.choose(k)
+        (axes,) = (own for own in board.figure.axes if own.get_label() == "<frames>")
+        shown = np.array([int(tick.get_text()) for tick in axes.get_xticklabels()])
+        first, last = light.span(2.0)
+        assert len(shown) > 2 and (np.diff(shown) > 0).all() and first - 2 <= shown[0] < shown[-1] <= last + 2
+        image = np.asarray(axes.images[0].get_array(), float)
+        width = (image.shape[1] + 1) // len(shown)
+        brightest = [np.nanmax(image[:, n * width : (n + 1) * width]) for n in range(len(shown))]
+        assert abs(shown[int(np.argmax(brightest))] - light.t) < 4
