@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import train_one_step as training
+from scipy.ndimage import maximum_filter
 from train_minieuso import session, write_json
 
 from meteortut import pipeline
@@ -43,6 +44,8 @@ CHUNK_THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.9
 BRIGHT = 5.0
 #: Probabilities of the second judge at which its price is read.
 JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+#: Frames of a window in which a sky is restless when it leaves a straight line by so many times the noise.
+WINDOW, RESTLESS_SIGMA = 48, 5.0
 LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 10), (11, 99))
 BRIGHTNESSES = ((4, 5), (5, 7), (7, 12), (12, 25), (25, 9999))
 LIBRARIES = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow-cpu")
@@ -264,7 +267,7 @@ def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]
 
 
 def count_kinds(rows: pd.DataFrame, own: minieuso.Session) -> dict[str, int]:
-    """What the false rows are: the confuser nearest to each."""
+    """What the false rows are: the confuser nearest to each, or else a sky that leaves a straight line there."""
     false = rows[~near(rows, own.truth.meteors).any(axis=1)]
     t = (false["t"] if "t" in false else false.t_peak + 0.5).to_numpy(float)
     y, x = (to_focal(false[axis].to_numpy(float), 1.0) for axis in ("y", "x"))
@@ -278,6 +281,12 @@ def count_kinds(rows: pd.DataFrame, own: minieuso.Session) -> dict[str, int]:
         )
         here = (t >= c.t_first - STEP) & (t <= c.t_last + STEP + 1) & (away < reach) & (away < distance)
         kind[here], distance[here] = c.kind, away[here]
+    if len(false):
+        starts = np.arange(0, len(own.frames) - WINDOW + 1, WINDOW // 2)
+        unrest = maximum_filter(judging.sky_unrest(own.truth.background, starts, WINDOW), (1, 3, 3))
+        window = np.abs(t[:, None] - starts - WINDOW / 2).argmin(axis=1)
+        place = (np.rint(false[axis].to_numpy(float)).astype(int) for axis in ("y", "x"))
+        kind[(kind == "none listed") & (unrest[(window, *place)] > RESTLESS_SIGMA)] = "cloud or coast"
     return {str(key): int(count) for key, count in pd.Series(kind).value_counts().items()}
 
 

@@ -7,7 +7,7 @@ anywhere; then those joined by examples around what the network of the round bef
 training sessions, twice. Of each kind of sky two more are simulated for the networks and seven for the judges. Nothing
 of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
 events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
-these sessions reaches their judges at second hand). Tracks are fitted under seven of the eight skies of a kind, with the
+these sessions reaches their judges at second hand). Tracks are fitted under six of the eight skies of a kind, with the
 response of the pixels and the direction of the drift known, and under three of them once more with neither. Every part
 is kept in FOLDER and found again, so that a run may be stopped and resumed; pairs may be worked on by several
 processes, one stage after the other (``--until``). Writes the weights of the pair of ``--ship``;
@@ -48,7 +48,7 @@ HARD = -2.0
 #: each: for the judges as many as a session has on average. Tracks take longest, so they are fitted under fewer skies. Blind:
 #: where they are fitted once more with nothing known.
 EXTRA = 100
-EXTRAS = {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "tracks": (1, 2, 5, 6, 7, 8), "tracks, blind": (1, 2)}
+EXTRAS = {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "tracks": (1, 2, 5, 6, 7), "tracks, blind": (1, 2)}
 EXTRA_METEORS = {"networks": 250, "judges": 130}
 #: Trees of the judges' members, and events in a leaf (chosen on the eight sessions as they judge each other).
 HOW = {"first": (250, 30), "second": (300, 20)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from meteortut.chunking import AMBIGUOUS, METEOR, NOTHING, ChunkGrid, scale_chunks
+from meteortut.focal import GTU_PER_FRAME
 from meteortut.pipeline.examples import label_pixels
 from meteortut.pipeline.screening import screen
 
@@ -75,6 +77,35 @@ def curve_areas(is_positive: np.ndarray, scores: np.ndarray, prevalence: float =
         "mcc": float(matthews_corrcoef(is_positive, called)),
         "f1": float(f1_score(is_positive, called)),
     }
+
+
+def sky_unrest(background: Callable[[int, int], np.ndarray], starts: np.ndarray, n_frames: int = 48) -> np.ndarray:
+    """Tell how far the sky without noise leaves a straight line, as at the edge of a cloud.
+
+    Parameters
+    ----------
+    background : callable
+        First frame and one past the last → ndarray of shape (n, height, width), counts per GTU: that of the truth.
+    starts : ndarray of int of shape (n_windows,)
+        First frames of time windows, in order.
+    n_frames : int
+        Frames of a window.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_windows, height, width)
+        The largest distance from the line of least squares through a window, over the noise of photons in a frame.
+    """
+    ramp = np.stack([np.ones(n_frames), np.linspace(-1, 1, n_frames)], axis=1)
+    keep = (np.eye(n_frames) - ramp @ np.linalg.pinv(ramp)).astype(np.float32)  # takes straight lines away
+    found = []
+    for some in np.array_split(starts, -(-len(starts) // 64)):  # the windows of each share their frames
+        sky = np.asarray(background(int(some[0]), int(some[-1]) + n_frames), np.float32)
+        for first in some - some[0]:
+            window = sky[first : first + n_frames].reshape(n_frames, -1)
+            sigma = np.sqrt(np.maximum(window.mean(axis=0), 1e-9) / GTU_PER_FRAME)
+            found.append((np.abs(keep @ window).max(axis=0) / sigma).reshape(sky.shape[1:]))
+    return np.stack(found)
 
 
 def pixel_scores(frames: Any, grid: ChunkGrid, mlp: keras.Model, windows: np.ndarray) -> np.ndarray:

@@ -189,6 +189,19 @@ def test_a_meteor_is_lost_when_no_chunk_around_its_peak_scores(sky):
     assert judging.peak_scores(grid, scores, meteor) == 0.7
 
 
+def test_a_sky_is_restless_where_it_leaves_a_straight_line():
+    t = np.arange(200.0)[:, None, None]
+    sky = 1 + 0.002 * t + np.zeros((200, 4, 6))
+    sky[:, 1, 2] += 0.5 * np.exp(-0.5 * ((t[:, 0, 0] - 100) / 3) ** 2)
+    unrest = judging.sky_unrest(lambda first, stop: sky[first:stop], np.arange(0, 153, 8))
+    assert unrest.shape == (20, 4, 6) and unrest[:, 0].max() < 0.05
+    seen = np.flatnonzero(unrest[:, 1, 2] > 5)  # windows that hold a part of the bell
+    assert seen.min() * 8 + 48 > 92 and seen.max() * 8 < 108 and len(seen) >= 6
+    window = sky[80:128, 1, 2]
+    off = np.abs(window - np.polyval(np.polyfit(np.arange(48), window, 1), np.arange(48))).max()
+    assert unrest[10, 1, 2] == pytest.approx(off / np.sqrt(window.mean() / 16384), rel=1e-3)
+
+
 def test_turned_scores_are_the_mean_of_four_looks_at_the_same_chunk(sky):
     frames, _ = sky
     grid, model = ChunkGrid(frames.shape), pipeline.build_cnn(seed=4)
