@@ -212,13 +212,15 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     Once with the response of the pixels and the direction of the drift known, once (``blind``) with neither.
     """
     own = session(name, given)
-    second = training.judges(training.pair_of(name), given, "second")
+    second, second_blind = (
+        training.judges(training.pair_of(name), given, which) for which in ("second", "second_blind")
+    )
     (table, features, _), (blind, blind_features, _) = (
         training.tracks(name, given, blind=kind) for kind in (False, True)
     )
     table = table.assign(score=second.probability(features))
     blind = finding.reported(
-        blind.assign(score=second.probability(blind_features)), blind_features.trail, finding.THRESHOLD
+        blind.assign(score=second_blind.probability(blind_features)), blind_features.trail, finding.THRESHOLD
     )
     events, _, _ = training.candidates(name, given)
     meteors, n = own.truth.meteors, len(own.frames)

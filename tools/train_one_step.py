@@ -51,7 +51,7 @@ EXTRA = 100
 EXTRAS = {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "tracks": (1, 2, 5, 6, 7), "tracks, blind": (1, 2)}
 EXTRA_METEORS = {"networks": 250, "judges": 130}
 #: Trees of the judges' members, and events in a leaf (chosen on the eight sessions as they judge each other).
-HOW = {"first": (250, 30), "second": (300, 20)}
+HOW = {"first": (250, 30), "second": (300, 20), "second_blind": (300, 20)}
 #: How a tree is grown, for the reports.
 TREES = {"members": MEMBERS, "leaves": LEAVES, "rate": RATE, "penalty": PENALTY, "share_of_features": SHARE}
 STAGES = ("networks", "candidates", "tracks", "judges")
@@ -60,6 +60,7 @@ SHIPPED = {
     "one_step": "one_step.safetensors",
     "first_judge": "one_step_first_judge.safetensors",
     "second_judge": "one_step_second_judge.safetensors",
+    "second_blind_judge": "one_step_second_judge_blind.safetensors",
 }
 
 
@@ -182,14 +183,14 @@ def tracks(name: int, given: argparse.Namespace, blind: bool = False) -> tuple[p
 
 
 def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
-    """First or second judge for the two sessions of a pair."""
+    """First or second judge for the two sessions of a pair; the blind one learns from tracks of both sorts."""
     path = given.work / f"{which}_judge_{pair}.safetensors"
-    names = finding.SECOND_FEATURES if which == "second" else FEATURES
+    names = FEATURES if which == "first" else finding.SECOND_FEATURES
     if not path.exists():
         kinds = [name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]]
         measured, learner = (candidates, "judges") if which == "first" else (tracks, "tracks")
         parts = [measured(name, given) for name in skies(kinds, learner)]
-        if which == "second":  # a part of what it learns, it learns without knowing camera and drift
+        if which == "second_blind":
             parts += [tracks(name, given, blind=True) for name in skies(kinds, "tracks, blind")]
         _, features, is_meteor = zip(*parts, strict=True)
         table, labels = pd.concat(features), np.concatenate(is_meteor)
@@ -256,7 +257,8 @@ def main(arguments: list[str] | None = None) -> None:
             if stage == "networks":
                 train(pair, given)
             elif stage == "judges":
-                judges(pair, given, "second")
+                for which in ("second", "second_blind"):
+                    judges(pair, given, which)
             else:
                 measured, learner = (candidates, "judges") if stage == "candidates" else (tracks, "tracks")
                 for name in skies(PAIRS[pair], learner):

@@ -43,6 +43,8 @@ class Finder:
         Scores voxels.
     first, second : Judge
         Of events by :data:`~meteortut.pipeline.event_features.FEATURES`, and of fitted ones by :data:`SECOND_FEATURES`.
+    second_blind : Judge
+        In place of the second where the direction of the drift is not known.
     threshold : float
         Probability from which the second judge reports.
     """
@@ -50,6 +52,7 @@ class Finder:
     network: OneStep
     first: Judge
     second: Judge
+    second_blind: Judge
     threshold: float
 
 
@@ -62,8 +65,10 @@ def shipped_finder() -> Finder:
     """
     network = load_weights(build_one_step(), WEIGHTS / "one_step.safetensors")
     first = load_judge(WEIGHTS / "one_step_first_judge.safetensors", FEATURES)
-    second = load_judge(WEIGHTS / "one_step_second_judge.safetensors", SECOND_FEATURES)
-    return Finder(network, first, second, THRESHOLD)
+    second, second_blind = (
+        load_judge(WEIGHTS / f"one_step_second_judge{of}.safetensors", SECOND_FEATURES) for of in ("", "_blind")
+    )
+    return Finder(network, first, second, second_blind, THRESHOLD)
 
 
 def find_meteors(
@@ -86,7 +91,7 @@ def find_meteors(
         Gap between tubes of 8 pixels, pixels; 0 for other cameras.
     yaw_deg : float, optional
         Direction in which the ground drifts over the focal surface, degrees. With it fits know what the ground shows behind a
-        light, and the second judge knows what moves with it.
+        light, and the second judge knows what moves with it; without it another second judge decides.
     flat : ndarray of shape (height, width), optional
         Relative response of the pixels, 0 in pixels that are not to be used; :func:`estimate_flat` tells it from a long stream.
     finder : Finder, optional
@@ -111,7 +116,8 @@ def find_meteors(
     events = voxel_events(apply_one_step(frames, finder.network), FLOOR)
     events, features = worth_a_fit(events, event_features(frames, events, gap), finder.first)
     table, features = judged_tracks(frames, events, features, camera)
-    judged = table.assign(score=finder.second.probability(features).astype(float))
+    second = finder.second_blind if yaw_deg is None else finder.second
+    judged = table.assign(score=second.probability(features).astype(float))
     return reported(judged, features.trail, finder.threshold)[list(COLUMNS)].reset_index(drop=True)
 
 
