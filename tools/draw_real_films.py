@@ -1,10 +1,10 @@
 """Chapter 2: how much the search of the real films depends on the noise that is put back into them.
 
-    python tools/draw_real_films.py [--draws 10] [--out meteortut/weights]
+    python tools/draw_real_films.py [--draws 6] [--out meteortut/weights]
 
 Puts the noise back with another seed each time, searches all films with the shipped weights, and counts. Nothing is chosen by it:
 the chapter runs the first draw, whatever it gives, and prints the range of all. Fetches 46 MB. Writes ``real_films.json``.
-About a minute of a core per draw.
+About two minutes of a core per draw.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def search(cubes: list[real_cubes.RealCube], draw: int) -> pd.DataFrame:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--draws", type=int, default=6)
     parser.add_argument("--out", type=Path, default=Path("meteortut/weights"))
     given = parser.parse_args(arguments)
     if given.draws < 1:
