@@ -69,7 +69,6 @@ def main(arguments: list[str] | None = None) -> None:
         "script": "tools/draw_real_films.py",
         "draws": draws,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
-        "seconds": round(time.process_time() - began, 1),
     }
     write_json(given.out / "real_films.json", content)
 
