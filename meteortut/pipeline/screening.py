@@ -23,6 +23,8 @@ from meteortut.pipeline.weights import load_weights
 
 #: Time windows that a thread scores in one go. Chosen: more brings no speed.
 WINDOWS = 8
+#: Pages of a file are given back after every so many of these, about 14 MB: what is read again must be mapped again. Chosen.
+GIVEN_BACK = 8
 #: Threads at most; each holds about 8 MB.
 MOST_THREADS = 4
 
@@ -89,7 +91,8 @@ def screen(frames: Any, model: keras.Model | None = None, grid: ChunkGrid | None
                 scores[first + k] = scorer.score(samples, int(begin))
         finally:
             idle.put(scorer)
-        give_back(frames)
+        if first // WINDOWS % GIVEN_BACK == 0:
+            give_back(frames)
 
     # windows side by side keep the processor busier than threads inside each small matrix product
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads) as pool:
