@@ -231,7 +231,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "no flash rule": sure[features.trail[sure.index] < finding.LONG_TRAIL],
         "no trail rule": sure[sure.flag != "flash"],
     }
-    stages = {"events": events, "first judge": table, "second judge": kept}
+    stages, unrest = {"events": events, "first judge": table, "second judge": kept}, unrest_of(own)
     return {
         "session": name,
         "meteors": len(meteors),
@@ -244,7 +244,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
             for t in JUDGE_THRESHOLDS
         ],
         "without": {rule: result(pipeline.match_events(rows, meteors, n), meteors) for rule, rows in unruled.items()},
-        "kinds": {stage: count_kinds(rows, own) for stage, rows in stages.items()},
+        "kinds": {stage: count_kinds(rows, own, unrest) for stage, rows in stages.items()},
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
         "motion": motion(own, kept, matching, training.camera_of(own)),
@@ -268,7 +268,13 @@ def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def count_kinds(rows: pd.DataFrame, own: minieuso.Session) -> dict[str, int]:
+def unrest_of(own: minieuso.Session) -> np.ndarray:
+    """How restless the sky is within a pixel of each, in windows half a window apart: (n_windows, height, width), σ."""
+    starts = np.arange(0, len(own.frames) - WINDOW + 1, WINDOW // 2)
+    return maximum_filter(judging.sky_unrest(own.truth.background, starts, WINDOW), (1, 3, 3))
+
+
+def count_kinds(rows: pd.DataFrame, own: minieuso.Session, unrest: np.ndarray) -> dict[str, int]:
     """What the false rows are: the confuser nearest to each, or else a sky that leaves a straight line there."""
     false = rows[~near(rows, own.truth.meteors).any(axis=1)]
     t = (false["t"] if "t" in false else false.t_peak + 0.5).to_numpy(float)
@@ -284,9 +290,7 @@ def count_kinds(rows: pd.DataFrame, own: minieuso.Session) -> dict[str, int]:
         here = (t >= c.t_first - STEP) & (t <= c.t_last + STEP + 1) & (away < reach) & (away < distance)
         kind[here], distance[here] = c.kind, away[here]
     if len(false):
-        starts = np.arange(0, len(own.frames) - WINDOW + 1, WINDOW // 2)
-        unrest = maximum_filter(judging.sky_unrest(own.truth.background, starts, WINDOW), (1, 3, 3))
-        window = np.abs(t[:, None] - starts - WINDOW / 2).argmin(axis=1)
+        window = np.clip(np.rint(t / (WINDOW // 2) - 1).astype(int), 0, len(unrest) - 1)  # whose middle is nearest
         place = (np.rint(false[axis].to_numpy(float)).astype(int) for axis in ("y", "x"))
         kind[(kind == "none listed") & (unrest[(window, *place)] > RESTLESS_SIGMA)] = "cloud or coast"
     return {str(key): int(count) for key, count in pd.Series(kind).value_counts().items()}

@@ -14,7 +14,7 @@ from meteortut.pipeline.matching import Matching, match_events, recall_curve  # 
 from meteortut.pipeline.networks import build_cnn, build_mlp  # noqa: E402
 from meteortut.pipeline.one_step import apply_one_step, build_one_step, operations  # noqa: E402
 from meteortut.pipeline.one_step_training import fit_one_step, label_steps, one_step_examples  # noqa: E402
-from meteortut.pipeline.screening import screen  # noqa: E402
+from meteortut.pipeline.screening import screen, shipped_cnn  # noqa: E402
 from meteortut.pipeline.stacking import stack_shifts  # noqa: E402
 from meteortut.pipeline.step_features import StepFeatures  # noqa: E402
 from meteortut.pipeline.track import Track  # noqa: E402
@@ -50,6 +50,7 @@ __all__ = [
     "remove_drift",
     "score_batches",
     "screen",
+    "shipped_cnn",
     "shipped_finder",
     "stack_shifts",
     "to_ecsv",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,8 @@ from meteortut.pipeline.judge import Judge, load_judge
 from meteortut.pipeline.one_step import OneStep, apply_one_step, build_one_step
 from meteortut.pipeline.track_features import TRACK_FEATURES, track_features
 from meteortut.pipeline.voxels import voxel_events
-from meteortut.pipeline.weights import load_weights
+from meteortut.pipeline.weights import WEIGHTS, load_weights
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions that judge: at 0.001 there are two and a half times as many fits, and no bright meteor more gets one).
 FLOOR, WORTH_A_FIT = -2.5, 0.003

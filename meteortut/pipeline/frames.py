@@ -52,6 +52,12 @@ def check_frames(frames: Any, n_least: int) -> None:
 def check_finite(frames: Any, block: int = 1024) -> None:
     """Refuse a stream with NaN or infinite values; it is read once, block by block.
 
+    Parameters
+    ----------
+    frames : ndarray, memmap or Zarr array of shape (n_frames, height, width), counts per GTU
+    block : int
+        Frames read at a time.
+
     Raises
     ------
     ValueError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -19,7 +18,7 @@ from meteortut.chunking.grid import give_back
 from meteortut.focal import SIDE
 from meteortut.pipeline.frames import check_frames
 from meteortut.pipeline.networks import build_cnn
-from meteortut.pipeline.weights import load_weights
+from meteortut.pipeline.weights import WEIGHTS, load_weights
 
 #: Time windows that a thread scores in one go. Chosen: more brings no speed.
 WINDOWS = 8
@@ -32,7 +31,7 @@ MOST_THREADS = 4
 @cache
 def shipped_cnn() -> keras.Model:
     """The published network with the weights shipped with the package, not trained on session 12 of the first world."""
-    return load_weights(build_cnn(), Path(__file__).parents[1] / "weights" / "minieuso_cnn.safetensors")
+    return load_weights(build_cnn(), WEIGHTS / "minieuso_cnn.safetensors")
 
 
 def screen(frames: Any, model: keras.Model | None = None, grid: ChunkGrid | None = None) -> np.ndarray:

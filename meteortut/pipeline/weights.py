@@ -9,6 +9,9 @@ import numpy as np
 
 from meteortut.states import check_arrays, read_arrays
 
+#: Folder of the weights that are shipped with the package.
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
 
 def save_weights(model: keras.Model, path: str | Path) -> None:
     """Write the weights as safetensors, in 16 bits: half the size, and errors of 0.05 % at most.

@@ -84,7 +84,8 @@ def test_a_false_row_is_named_after_the_light_it_lies_on(tools):
     kinds = truth.confusers[truth.confusers.kind == "static flash"].query("0 <= y <= 47 and 0 <= x <= 47")
     rows = kinds.assign(t=kinds.t_peak + 0.5)[["t", "y", "x"]]
     rows = rows[~pipeline.matching.near(rows, truth.meteors).any(axis=1)]
-    counts = tools.judge_one_step.count_kinds(rows, own)
+    unrest = tools.judge_one_step.unrest_of(own)
+    counts = tools.judge_one_step.count_kinds(rows, own, unrest)
     assert len(rows) > 2 and counts.get("static flash", 0) >= len(rows) - 1
 
 
