@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,24 @@ def lights(sources: Sources) -> Iterator[tuple[int, MovingLight]]:
         yield int(k), MovingLight(*(float(value[0]) for value in values))
 
 
-def measured(true: MovingLight, background: Background, rng: np.random.Generator) -> dict[str, float] | None:
-    """What the track of a light would tell if it were fitted as well as possible; none if nothing can be told."""
-    response = background.camera.response.astype(float)
-    level = background.mean(int(np.clip(true.t, 0, background.n_frames - 1)), 1)[0].astype(float)
+def least_errors(
+    light: MovingLight, mean: Callable[[int, int], np.ndarray], n_frames: int
+) -> tuple[float, float, np.ndarray]:
+    """Cramér–Rao bounds of a light, as :func:`meteortut.pipeline.cramer_rao` gives them, over the true sky behind it.
+
+    ``mean``: from the first frame and one past the last to the sky's mean counts.
+    """
+    response = minieuso.build_camera(minieuso.FIRST).response.astype(float)
+    middle = int(np.clip(light.t, 0, n_frames - 1))
+    level = mean(middle, middle + 1)[0].astype(float)
     # noise in units of the light, where a pixel responds
     level = np.where(response > LEAST_RESPONSE, level / np.maximum(response, LEAST_RESPONSE) ** 2, 0.0)
-    *_, covariance = pipeline.cramer_rao(true, level, background.n_frames)
+    return pipeline.cramer_rao(light, level, n_frames)
+
+
+def measured(true: MovingLight, background: Background, rng: np.random.Generator) -> dict[str, float] | None:
+    """What the track of a light would tell if it were fitted as well as possible; none if nothing can be told."""
+    *_, covariance = least_errors(true, lambda first, stop: background.mean(first, stop - first), background.n_frames)
     if not np.isfinite(covariance).all():
         return None
     # of a wide flash hardly anything is known: its covariance is positive but for rounding

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import bound_catalogue as bound
 import numpy as np
 import pandas as pd
 import train_one_step as training
@@ -28,11 +29,9 @@ from train_minieuso import session, write_json
 
 from meteortut import pipeline
 from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge_detections
-from meteortut.focal import FRAME_S, off_ground, to_focal
+from meteortut.focal import FRAME_S, METEOR_KM_PX, off_ground, to_focal
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
-from meteortut.pipeline.camera import Camera
-from meteortut.pipeline.kinematics import fit_at
 from meteortut.pipeline.matching import near
 from meteortut.pipeline.step_features import STEP
 from meteortut.pipeline.weights import load_weights
@@ -46,6 +45,8 @@ BRIGHT = 5.0
 JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 #: Frames of a window in which a sky is restless when it leaves a straight line by so many times the noise.
 WINDOW, RESTLESS_SIGMA = 48, 5.0
+#: Other skies of each kind that second judges are taught under, to see what more of them bring.
+FEWER_SKIES = (2, 5, 10)
 LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 10), (11, 99))
 BRIGHTNESSES = ((4, 5), (5, 7), (7, 12), (12, 25), (25, 9999))
 LIBRARIES = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow-cpu")
@@ -226,10 +227,9 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     meteors, n = own.truth.meteors, len(own.frames)
     kept = finding.reported(table, features.trail, finding.THRESHOLD)
     matching = pipeline.match_events(kept, meteors, n)
-    sure = table[table.score >= finding.THRESHOLD]
     unruled = {
-        "no flash rule": sure[features.trail[sure.index] < finding.LONG_TRAIL],
-        "no trail rule": sure[sure.flag != "flash"],
+        "no flash rule": finding.reported(table.assign(flag="none"), features.trail, finding.THRESHOLD),
+        "no trail rule": finding.reported(table, 0 * features.trail, finding.THRESHOLD),
     }
     stages, unrest = {"events": events, "first judge": table, "second judge": kept}, unrest_of(own)
     return {
@@ -244,12 +244,86 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
             for t in JUDGE_THRESHOLDS
         ],
         "without": {rule: result(pipeline.match_events(rows, meteors, n), meteors) for rule, rows in unruled.items()},
-        "kinds": {stage: count_kinds(rows, own, unrest) for stage, rows in stages.items()},
+        "kinds": {stage: count_kinds(kinds_of(rows, own, unrest)) for stage, rows in stages.items()},
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
-        "motion": motion(own, kept, matching, training.camera_of(own)),
-        "near_ground": near_ground(own, matching, training.camera_of(own)),
+        "lost": lost(own, stages, matching),
+        "wrong": wrong(own, kept, unrest),
+        "motion": motion(own, kept, matching),
+        "near_ground": near_ground(own, matching),
     }
+
+
+def lost(own: minieuso.Session, stages: dict[str, pd.DataFrame], matching: pipeline.Matching) -> list[dict[str, Any]]:
+    """Bright meteors without a row: where they were, and the first stage that has nothing on them."""
+    meteors, rows = own.truth.meteors, []
+    has = {stage: near(table, meteors).any(axis=0) for stage, table in stages.items()}
+    for k in np.flatnonzero(meteors.snr >= BRIGHT):
+        if k not in matching.meteor:
+            stage = next((stage for stage in stages if not has[stage][k]), "a neighbour's row")
+            rows.append(place(meteors.iloc[k]) | {"at": stage})
+    return rows
+
+
+def wrong(own: minieuso.Session, kept: pd.DataFrame, unrest: np.ndarray) -> list[dict[str, Any]]:
+    """Rows on no meteor: where, and what was there."""
+    false = kept[~near(kept, own.truth.meteors).any(axis=1)]
+    kinds = kinds_of(false, own, unrest)
+    return [place(row) | {"kind": str(kind)} for (_, row), kind in zip(false.iterrows(), kinds, strict=True)]
+
+
+def place(row: pd.Series) -> dict[str, Any]:
+    """Where something was, and its peak SNR."""
+    return {"t_peak": int(row.t_peak)} | {name: round(float(row[name]), 1) for name in ("y", "x", "snr")}
+
+
+def learning(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """What second judges come to that were taught under fewer skies: a row per number of skies of each kind."""
+    order = (
+        np.random.default_rng(given.seed)
+        .permutation([0, *training.EXTRAS["tracks"], *training.EXTRAS["crowded"]])
+        .tolist()
+    )
+    truths = {name: session(name, given).truth.meteors for name in given.sessions}
+    rows = []
+    for n in (*FEWER_SKIES, len(order)):
+        kept, n_rows, loss = [], 0, 0.0
+        for pair in training.PAIRS.values():
+            kinds = [name for name in minieuso.SESSION_METEORS if name not in pair]
+            parts = [training.tracks(name + training.EXTRA * k, given) for name in kinds for k in order[:n]]
+            judge = training.taught(parts, given, "second")
+            n_rows += sum(map(len, (labels for *_, labels in parts)))
+            for name in pair:
+                table, features, is_meteor = training.tracks(name, given)
+                score = judge.probability(features).astype(float)
+                loss -= float(np.log(np.clip(np.where(is_meteor, score, 1 - score), 1e-7, 1)).sum())
+                kept.append((table.assign(score=score), features.trail, truths[name]))
+        curve = [
+            [
+                result(pipeline.match_events(finding.reported(table, trail, t), meteors, given.frames), meteors)
+                for table, trail, meteors in kept
+            ]
+            for t in np.arange(0.02, 0.99, 0.02)
+        ]
+        bright = sum(int((meteors.snr >= BRIGHT).sum()) for meteors in truths.values())
+        exact = [
+            sum(one["found_of_snr_5"] for one in at)
+            for at in curve
+            if sum(one["found"] for one in at) >= 0.95 * sum(one["n_rows"] for one in at)
+        ]
+        rows.append(
+            {
+                "skies_of_a_kind": n,
+                "rows_per_judge": round(n_rows / len(training.PAIRS)),
+                "log_loss": round(loss / sum(len(table) for table, *_ in kept), 5),
+                "found_at_precision_95": max(exact),
+                "of": bright,
+                "recall_at_precision_95": round(max(exact) / bright, 4),
+                "interval": [round(k, 4) for k in exact_interval(max(exact), bright)],
+            }
+        )
+        print("learning", rows[-1], flush=True)
+    return rows
 
 
 def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]:
@@ -274,8 +348,8 @@ def unrest_of(own: minieuso.Session) -> np.ndarray:
     return maximum_filter(judging.sky_unrest(own.truth.background, starts, WINDOW), (1, 3, 3))
 
 
-def count_kinds(rows: pd.DataFrame, own: minieuso.Session, unrest: np.ndarray) -> dict[str, int]:
-    """What the false rows are: the confuser nearest to each, or else a sky that leaves a straight line there."""
+def kinds_of(rows: pd.DataFrame, own: minieuso.Session, unrest: np.ndarray) -> np.ndarray:
+    """What each of the false rows is: the confuser nearest to each, or else a sky that leaves a straight line there."""
     false = rows[~near(rows, own.truth.meteors).any(axis=1)]
     t = (false["t"] if "t" in false else false.t_peak + 0.5).to_numpy(float)
     y, x = (to_focal(false[axis].to_numpy(float), 1.0) for axis in ("y", "x"))
@@ -293,7 +367,12 @@ def count_kinds(rows: pd.DataFrame, own: minieuso.Session, unrest: np.ndarray) -
         window = np.clip(np.rint(t / (WINDOW // 2) - 1).astype(int), 0, len(unrest) - 1)  # whose middle is nearest
         place = (np.rint(false[axis].to_numpy(float)).astype(int) for axis in ("y", "x"))
         kind[(kind == "none listed") & (unrest[(window, *place)] > RESTLESS_SIGMA)] = "cloud or coast"
-    return {str(key): int(count) for key, count in pd.Series(kind).value_counts().items()}
+    return kind
+
+
+def count_kinds(kinds: np.ndarray) -> dict[str, int]:
+    """How many there are of each."""
+    return {str(key): int(count) for key, count in pd.Series(kinds).value_counts().items()}
 
 
 def calibration(table: pd.DataFrame, is_meteor: np.ndarray) -> list[dict[str, float]]:
@@ -310,54 +389,52 @@ def calibration(table: pd.DataFrame, is_meteor: np.ndarray) -> list[dict[str, fl
     ]
 
 
-def motion(
-    own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matching, camera: Camera
-) -> list[dict[str, float]]:
-    """Errors of speed and direction of the rows found, and the Cramér–Rao bound of each light."""
-    meteors, rows = own.truth.meteors, []
+def motion(own: minieuso.Session, kept: pd.DataFrame, matching: pipeline.Matching) -> list[dict[str, float]]:
+    """Errors of speed and direction of the rows found, and the Cramér–Rao bound of each meteor's true light."""
+    meteors, lights, rows = own.truth.meteors, dict(bound.lights(own.truth.sources)), []
     for row, k in zip(kept.iloc[matching.found].itertuples(), matching.meteor, strict=True):
         true = meteors.iloc[k]
-        track = fit_at(own.frames, row.t_peak + 0.5, row.y, row.x, camera)
-        bound_speed, bound_direction = bounds(own, track)
+        true_km_s = float(true.speed_km_s * np.sin(np.radians(true.zenith_deg)))
+        bound_speed, bound_direction, covariance = bound.least_errors(lights[k], own.truth.background, len(own.frames))
         speed, azimuth = pipeline.remove_drift(row.vy, row.vx, own.sky.yaw_deg)
         rows.append(
             {
                 "n_pixels": int(true.n_pixels),
                 "snr": float(true.snr),
                 "trusted": row.flag != "failed",
-                "true_km_s": float(true.speed_km_s * np.sin(np.radians(true.zenith_deg))),
+                "true_km_s": true_km_s,
                 "km_s": float(speed),
                 "azimuth_error_deg": float((azimuth - true.azimuth_deg + 180) % 360 - 180),
                 "speed_error_px": float(row.speed_px - true.speed_px),
                 "direction_error_deg": float((row.direction_deg - true.direction_deg + 180) % 360 - 180),
                 "speed_bound_px": bound_speed,
                 "direction_bound_deg": bound_direction,
+                **own_bounds(covariance, true.azimuth_deg, true_km_s),
             }
         )
     return rows
 
 
-def bounds(own: minieuso.Session, track: pipeline.Track) -> tuple[float, float]:
-    """Cramér–Rao bounds of speed and direction of a light, over the background that the frames show."""
-    middle = int(np.clip(track.light.t, 32, len(own.frames) - 33))
-    level = np.median(own.frames[middle - 32 : middle + 32], axis=0)
-    speed, direction, _ = pipeline.cramer_rao(track.light, level, len(own.frames))
-    return float(speed), float(direction)
+def own_bounds(covariance: np.ndarray, azimuth_deg: float, km_s: float) -> dict[str, float]:
+    """Least standard deviations of a meteor's own speed (per cent) and direction (degrees), the drift taken away."""
+    away = np.array([np.sin(np.radians(azimuth_deg)), np.cos(np.radians(azimuth_deg))])
+    px = km_s * FRAME_S / METEOR_KM_PX
+    along, across = (np.sqrt(way @ covariance[3:5, 3:5] @ way) / px for way in (away, away[::-1] * [1, -1]))
+    return {"own_speed_bound_percent": float(100 * along), "own_direction_bound_deg": float(np.degrees(across))}
 
 
-def near_ground(own: minieuso.Session, matching: pipeline.Matching, camera: Camera) -> dict[str, int]:
+def near_ground(own: minieuso.Session, matching: pipeline.Matching) -> dict[str, int]:
     """How many bright meteors move within 3 σ of the ground's drift, how many others there are, and how many of each are found.
 
     σ is the Cramér–Rao bound of the speed of each meteor's light.
     """
-    bright, sigmas = own.truth.meteors[own.truth.meteors.snr >= BRIGHT], []
-    for true in bright.itertuples():
-        bound, _ = bounds(own, fit_at(own.frames, true.t_peak + 0.5, true.y, true.x, camera))
-        angle = np.radians(true.direction_deg)
-        off = off_ground(true.speed_px * np.sin(angle), true.speed_px * np.cos(angle), own.sky.yaw_deg)
-        sigmas.append(float(np.hypot(*off) / bound))
+    bright, sigmas = (own.truth.meteors.snr >= BRIGHT).to_numpy(), []
+    for k, light in bound.lights(own.truth.sources):
+        if bright[k]:
+            least, *_ = bound.least_errors(light, own.truth.background, len(own.frames))
+            sigmas.append(float(np.hypot(*off_ground(light.vy, light.vx, own.sky.yaw_deg)) / least))
     close = np.array(sigmas) < 3
-    found = np.isin(np.flatnonzero(own.truth.meteors.snr >= BRIGHT), matching.meteor)
+    found = np.isin(np.flatnonzero(bright), matching.meteor)
     return {
         "within_3_sigma": int(close.sum()),
         "of": len(close),
@@ -391,13 +468,23 @@ def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "trusted": round(float(part.trusted.mean()), 4),
                 "speed_error_percent_median": round(float(error.median()), 2),
                 "speed_interval": [round(float(k), 2) for k in np.quantile(draws, [0.025, 0.975])],
+                "true_km_s_median": round(float(part.true_km_s.median()), 2),
                 "speed_error_km_s_median": round(float((part.km_s - part.true_km_s).abs().median()), 3),
                 "direction_error_deg_median": round(float(part.azimuth_error_deg.abs().median()), 2),
                 "speed_over_bound": round(ratio[0], 2),
                 "direction_over_bound": round(ratio[1], 2),
+                # medians, were all errors normal and as small as can be
+                "speed_percent_at_bound": round(at_bound(part.own_speed_bound_percent), 2),
+                "direction_deg_at_bound": round(at_bound(part.own_direction_bound_deg), 2),
             }
         )
     return found
+
+
+def at_bound(sigma: pd.Series) -> float:
+    """Median size of normal errors of these standard deviations."""
+    draws = np.random.default_rng(0).standard_normal((1000, len(sigma)))
+    return float(np.median(np.abs(draws * sigma.to_numpy())))
 
 
 def totals(parts: list[dict[str, Any]], rows: list[dict[str, Any]], frames: int) -> dict[str, Any]:
@@ -509,7 +596,7 @@ def main(arguments: list[str] | None = None) -> None:
         content = provenance(given, began) | {"summary": summarise(rows), "sessions": rows}
         if part == "catalogue":
             content |= {"threshold": finding.THRESHOLD, "worth_a_fit": finding.WORTH_A_FIT, "floor": finding.FLOOR}
-            content["looks_at_second_world"] = looks(given.out / name)
+            content |= {"looks_at_second_world": looks(given.out / name), "learning": learning(given)}
             for row in rows:
                 del row["motion"]
         write_json(given.out / name, content)

@@ -8,10 +8,13 @@ training sessions, twice. Of each kind of sky two more are simulated for the net
 of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
 events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
 these sessions reaches their judges at second hand). Tracks are fitted under six of the eight skies of a kind, with the
-response of the pixels and the direction of the drift known, and under three of them once more with neither. Every part
+response of the pixels and the direction of the drift known, and under three of them once more with neither. The
+second judges learn from fourteen more skies of each kind, with three times as many meteors: what is rare, a meteor that
+looks like none or something else that looks like one, takes many skies to learn. There, tracks are fitted to a share of
+the plain cases only; each counts for several, and a meteor for a third. Every part
 is kept in FOLDER and found again, so that a run may be stopped and resumed; pairs may be worked on by several
 processes, one stage after the other (``--until``). Writes the weights of the pair of ``--ship``;
-``tools/judge_one_step.py`` judges them all. About four hours of a core in all, 7 GiB of memory, 18 GB of disk.
+``tools/judge_one_step.py`` judges them all. About six hours of a core in all, 7 GiB of memory, 18 GB of disk.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from meteortut import pipeline
 from meteortut.pipeline import finding, voxels
 from meteortut.pipeline.camera import Camera
 from meteortut.pipeline.event_features import FEATURES, event_features
-from meteortut.pipeline.judge import LEAVES, MEMBERS, PENALTY, RATE, SHARE, Judge, fit_judge, load_judge, save_judge
+from meteortut.pipeline.judge import MEMBERS, PENALTY, RATE, SHARE, Judge, fit_judge, load_judge, save_judge
 from meteortut.pipeline.matching import near
 from meteortut.pipeline.weights import load_weights, save_weights
 from meteortut.simulate import minieuso
@@ -48,12 +51,21 @@ HARD = -2.0
 #: each: for the judges as many as a session has on average. Tracks take longest, so they are fitted under fewer skies. Blind:
 #: where they are fitted once more with nothing known.
 EXTRA = 100
-EXTRAS = {"networks": (3, 4), "judges": (1, 2, 5, 6, 7, 8, 9), "tracks": (1, 2, 5, 6, 7), "tracks, blind": (1, 2)}
-EXTRA_METEORS = {"networks": 250, "judges": 130}
-#: Trees of the judges' members, and events in a leaf (chosen on the eight sessions as they judge each other).
-HOW = {"first": (250, 30), "second": (300, 20), "second_blind": (300, 20)}
+EXTRAS = {
+    "networks": (3, 4),
+    "judges": (1, 2, 5, 6, 7, 8, 9),
+    "tracks": (1, 2, 5, 6, 7),
+    "tracks, blind": (1, 2),
+    "crowded": tuple(range(10, 24)),
+}
+EXTRA_METEORS = {"networks": 250, "judges": 130, "crowded": 390}
+#: Under a crowded sky tracks are fitted to a share of the events only (probability of the first judge, share): of those on a
+#: meteor, from that probability on; of the others, below it. Each stands for those left out, and a meteor for a third.
+SURE, UNLIKELY = (0.5, 0.2), (0.03, 0.25)
+#: Trees of the judges' members, least events in a leaf, and leaves (chosen on the eight sessions as they judge each other).
+HOW = {"first": (250, 30, 15), "second": (600, 20, 31), "second_blind": (600, 20, 31)}
 #: How a tree is grown, for the reports.
-TREES = {"members": MEMBERS, "leaves": LEAVES, "rate": RATE, "penalty": PENALTY, "share_of_features": SHARE}
+TREES = {"members": MEMBERS, "rate": RATE, "penalty": PENALTY, "share_of_features": SHARE}
 STAGES = ("networks", "candidates", "tracks", "judges")
 #: What is shipped: name in the folder, name in the package.
 SHIPPED = {
@@ -133,7 +145,7 @@ def kept_sky(name: int, given: argparse.Namespace) -> minieuso.Session:
     if name < EXTRA:
         return session(name, given)
     sky = minieuso.SKIES["first"][name % EXTRA]
-    learner = "networks" if name // EXTRA in EXTRAS["networks"] else "judges"
+    learner = next((own for own in ("networks", "crowded") if name // EXTRA in EXTRAS[own]), "judges")
     blocks, truth = minieuso.stream(given.frames, EXTRA_METEORS[learner], [given.seed, 600 + name], sky=sky)
     path = given.work / f"sky_{name}.npy"
     if not path.exists():
@@ -144,6 +156,11 @@ def kept_sky(name: int, given: argparse.Namespace) -> minieuso.Session:
 def skies(names: Sequence[int], learner: str) -> list[int]:
     """These sessions and the other skies of their kinds that a learner has."""
     return [name + EXTRA * k for name in names for k in (0, *EXTRAS[learner])]
+
+
+def crowded(names: Sequence[int]) -> list[int]:
+    """The crowded skies of the kinds of these sessions."""
+    return [name + EXTRA * k for name in names for k in EXTRAS["crowded"]]
 
 
 def candidates(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
@@ -167,19 +184,36 @@ def camera_of(own: minieuso.Session) -> Camera:
 def tracks(name: int, given: argparse.Namespace, blind: bool = False) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Rows of a sky's catalogue, their features, and which are on a meteor; by a judge that has not seen its session.
 
-    ``blind``: neither the response of the pixels nor the direction of the drift is known.
+    ``blind``: neither the response of the pixels nor the direction of the drift is known. The rows of a crowded sky have a
+    ``weight``.
     """
     path = given.work / f"{'blind' if blind else 'tracks'}_{name}.csv"
     if not path.exists():
         own = kept_sky(name, given)
         first, (events, features, _) = judges(pair_of(name), given, "first"), candidates(name, given)
         events, features = finding.worth_a_fit(events, features, first)
+        weight = np.ones(len(events))
+        if name // EXTRA in EXTRAS["crowded"]:
+            weight = thinned(features.first_probability, near(events, own.truth.meteors).any(axis=1), given.seed + name)
+            events, features = (part[weight > 0].reset_index(drop=True) for part in (events, features))
+            weight = weight[weight > 0]
         table, features = finding.judged_tracks(own.frames, events, features, Camera() if blind else camera_of(own))
         on_meteor = pd.Series(near(table, own.truth.meteors).any(axis=1), name="on_meteor")
+        if name // EXTRA in EXTRAS["crowded"]:
+            usual = EXTRA_METEORS["judges"] / EXTRA_METEORS["crowded"]
+            table["weight"] = weight[table.event] * np.where(on_meteor, usual, 1.0)
+            (given.work / f"sky_{name}.npy").unlink()  # 184 MB that nobody needs again
         keep(pd.concat([table.add_prefix("row_"), features, on_meteor], axis=1), path)
     kept = pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = kept.filter(regex="^row_").rename(columns=lambda column: column.removeprefix("row_"))
     return table, kept[list(finding.SECOND_FEATURES)], kept.on_meteor.to_numpy(bool)
+
+
+def thinned(probability: pd.Series, on_meteor: np.ndarray, seed: int) -> np.ndarray:
+    """How many events of a crowded sky each stands for, 0 for those that are left out: float, (n,)."""
+    share = np.where(on_meteor & (probability >= SURE[0]), SURE[1], 1.0)
+    share[~on_meteor & (probability < UNLIKELY[0])] = UNLIKELY[1]
+    return (np.random.default_rng(seed).random(len(share)) < share) / share
 
 
 def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
@@ -190,12 +224,19 @@ def judges(pair: int, given: argparse.Namespace, which: str) -> Judge:
         kinds = [name for name in minieuso.SESSION_METEORS if name not in PAIRS[pair]]
         measured, learner = (candidates, "judges") if which == "first" else (tracks, "tracks")
         parts = [measured(name, given) for name in skies(kinds, learner)]
+        if which != "first":
+            parts += [tracks(name, given) for name in crowded(kinds)]
         if which == "second_blind":
             parts += [tracks(name, given, blind=True) for name in skies(kinds, "tracks, blind")]
-        _, features, is_meteor = zip(*parts, strict=True)
-        table, labels = pd.concat(features), np.concatenate(is_meteor)
-        write(path, lambda part: save_judge(fit_judge(table, labels, given.seed, *HOW[which]), part))
+        write(path, lambda part: save_judge(taught(parts, given, which), part))
     return load_judge(path, names)
+
+
+def taught(parts: list[tuple[pd.DataFrame, pd.DataFrame, np.ndarray]], given: argparse.Namespace, which: str) -> Judge:
+    """A judge that has learned from these skies, as :func:`candidates` or :func:`tracks` give them."""
+    rows, features, is_meteor = zip(*parts, strict=True)
+    weight = np.concatenate([own["weight"] if "weight" in own else np.ones(len(own)) for own in rows])
+    return fit_judge(pd.concat(features), np.concatenate(is_meteor), given.seed, *HOW[which], weight=weight)
 
 
 def check_recipe(given: argparse.Namespace) -> None:
@@ -263,8 +304,11 @@ def main(arguments: list[str] | None = None) -> None:
                 measured, learner = (candidates, "judges") if stage == "candidates" else (tracks, "tracks")
                 for name in skies(PAIRS[pair], learner):
                     measured(name, given)
-                for name in skies(PAIRS[pair], "tracks, blind") if stage == "tracks" else []:
-                    tracks(name, given, blind=True)
+                if stage == "tracks":
+                    for name in skies(PAIRS[pair], "tracks, blind"):
+                        tracks(name, given, blind=True)
+                    for name in crowded(PAIRS[pair]):
+                        tracks(name, given)
     if given.until == "judges":
         ship(given)
 

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from meteortut.focal import to_focal
 from meteortut.pipeline.camera import Camera, check_camera
-from meteortut.pipeline.catalogue import fit_events
+from meteortut.pipeline.catalogue import SAME_PX, fit_events
 from meteortut.pipeline.ecsv import COLUMNS
-from meteortut.pipeline.event_features import FEATURES, event_features
+from meteortut.pipeline.event_features import FEATURES, TRAIL_SPEED, event_features
 from meteortut.pipeline.frames import check_finite, check_frames
 from meteortut.pipeline.judge import Judge, load_judge
 from meteortut.pipeline.one_step import OneStep, apply_one_step, build_one_step
+from meteortut.pipeline.step_features import STEP
 from meteortut.pipeline.track_features import TRACK_FEATURES, track_features
 from meteortut.pipeline.voxels import voxel_events
 from meteortut.pipeline.weights import WEIGHTS, load_weights
@@ -23,8 +25,9 @@ from meteortut.pipeline.weights import WEIGHTS, load_weights
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions that judge: at 0.001 there are two and a half times as many fits, and no bright meteor more gets one).
 FLOOR, WORTH_A_FIT = -2.5, 0.003
-#: With so many others on one slow line a light is no meteor (chosen: under the simulated skies one meteor in 700 has as many).
-LONG_TRAIL = 6
+#: With so many others on one slow line a light is no meteor, unless it is faster than such a line by so many times its error
+#: (chosen: under the simulated skies one meteor in 700 has as many).
+LONG_TRAIL, FASTER_SIGMAS = 6, 3.0
 #: Probability from which a row is reported (chosen).
 THRESHOLD = 0.5
 #: What the second judge sees: the event, what the first one said of it, and the track.
@@ -126,7 +129,7 @@ def reported(judged: pd.DataFrame, trail: pd.Series, threshold: float) -> pd.Dat
     ----------
     judged : DataFrame
         As :func:`build_catalogue` gives it, ``score`` being the second judge's probability.
-    trail : Series of the same index
+    trail : Series of the same index as ``judged``
         How many other events lie on one slow line with each: the feature of that name.
     threshold : float
         Probability from which a row is reported.
@@ -138,7 +141,9 @@ def reported(judged: pd.DataFrame, trail: pd.Series, threshold: float) -> pd.Dat
         frames, or is wider than twice the point spread, is none, nor is what was seen six times more as it crept along, though
         a judge that was hardly ever shown such a thing may think so.
     """
-    return judged[(judged.score >= threshold) & (judged.flag != "flash") & (trail < LONG_TRAIL)]
+    surely_faster = judged.speed_px - FASTER_SIGMAS * judged.speed_err_px > TRAIL_SPEED
+    creeps = (trail >= LONG_TRAIL) & ~surely_faster
+    return judged[(judged.score >= threshold) & (judged.flag != "flash") & ~creeps]
 
 
 def worth_a_fit(events: pd.DataFrame, features: pd.DataFrame, first: Judge) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -185,6 +190,46 @@ def judged_tracks(
         Columns :data:`SECOND_FEATURES`.
     """
     table, tracks = fit_events(frames, events[["t", "y", "x", "score"]], camera)
+    table["event"] = events_of_rows(table, events, features.first_probability.to_numpy(), camera.gap)
     own = features.iloc[table.event].reset_index(drop=True)
     track = track_features(frames, table, tracks, camera)
     return table, pd.concat([own, track], axis=1)[list(SECOND_FEATURES)].astype(float)
+
+
+def events_of_rows(table: pd.DataFrame, events: pd.DataFrame, probability: np.ndarray, gap: float) -> np.ndarray:
+    """By which event each row is to be judged: a long meteor may be several, and the best fit not be that of the clearest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`build_catalogue` gives it; ``event`` is a row of ``events``, from 0.
+    events : DataFrame
+        ``t``, ``y``, ``x``.
+    probability : ndarray of shape (n_events,)
+        What the first judge said of each.
+    gap : float
+        Gap between tubes, pixels.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+        Of a row's own event and those that got no row, but lie on its light (within 2 focal pixels of its track while it
+        shines, give or take a time step), the most probable one.
+    """
+    best = table.event.to_numpy(int).copy()
+    t = events.t.to_numpy(float)
+    y, x = (to_focal(events[axis].to_numpy(float), gap) for axis in ("y", "x"))
+    rowless = np.setdiff1d(np.arange(len(events)), best)
+    rowless = rowless[np.argsort(t[rowless], kind="stable")]
+    for k, row in enumerate(table.itertuples()):
+        if row.flag == "failed":  # its motion is not known
+            continue
+        first, stop = np.searchsorted(t[rowless], (row.t_first - STEP, row.t_last + 1 + STEP))
+        others = rowless[first:stop]
+        later = np.clip(t[others], row.t_first, row.t_last + 1) - (row.t_peak + 0.5)
+        away = np.hypot(
+            to_focal(row.y, gap) + row.vy * later - y[others], to_focal(row.x, gap) + row.vx * later - x[others]
+        )
+        close = np.append(others[away < SAME_PX], best[k])
+        best[k] = close[probability[close].argmax()]
+    return best

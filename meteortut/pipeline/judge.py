@@ -13,8 +13,8 @@ from scipy.special import expit
 
 from meteortut.states import read_arrays
 
-#: Members, whose mean is taken, and leaves of a tree (chosen).
-MEMBERS, LEAVES = 2, 15
+#: Members, whose mean is taken (chosen).
+MEMBERS = 2
 #: Learning rate, L2 penalty on the values of leaves, and share of the features that a split may choose from (all chosen).
 RATE, PENALTY, SHARE = 0.05, 1.0, 0.3
 #: Numbers beyond this one say no more, infinite ones neither (chosen).
@@ -107,7 +107,15 @@ class Judge:
         return expit(log_odds).mean(axis=1).astype(np.float32)
 
 
-def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, trees: int = 300, least: int = 20) -> Judge:
+def fit_judge(
+    table: pd.DataFrame,
+    is_meteor: np.ndarray,
+    rng: int,
+    trees: int = 300,
+    least: int = 20,
+    leaves: int = 15,
+    weight: np.ndarray | None = None,
+) -> Judge:
     """Train a judge.
 
     Parameters
@@ -122,6 +130,10 @@ def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, trees: int =
         Trees of each member.
     least : int
         Events in a leaf, at least.
+    leaves : int
+        Leaves of a tree, at most; 2 to 128.
+    weight : ndarray of float of shape (n,), optional
+        How many events each stands for, above 0; one by default.
 
     Returns
     -------
@@ -130,7 +142,9 @@ def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, trees: int =
     Raises
     ------
     ValueError
-        If the two do not fit together, only one kind occurs, there are no columns, or they have no proper names.
+        If they do not fit together, a weight is not above 0, a node would have a number above 255,
+        only one kind occurs, there are no columns, or these have no
+        proper names.
 
     Notes
     -----
@@ -148,32 +162,36 @@ def fit_judge(table: pd.DataFrame, is_meteor: np.ndarray, rng: int, trees: int =
     values, labels = _numbers(table), np.asarray(is_meteor, bool)
     if len(values) != len(labels):
         raise ValueError(f"a table of shape {values.shape} and labels of shape {labels.shape} do not fit together.")
+    if not 2 <= leaves <= 128:
+        raise ValueError(f"leaves is {leaves}; expected 2 to 128, as nodes are numbered by single bytes.")
+    if weight is not None and not (np.shape(weight) == labels.shape and (np.asarray(weight) > 0).all()):
+        raise ValueError(f"weight has shape {np.shape(weight)}; expected {labels.shape}, all above 0.")
     if len(np.unique(labels)) != 2:
         raise ValueError("all labels are the same; expected meteors and other events.")
     members = [
         HistGradientBoostingClassifier(
             learning_rate=RATE,
             max_iter=trees,
-            max_leaf_nodes=LEAVES,
+            max_leaf_nodes=leaves,
             min_samples_leaf=least,
             l2_regularization=PENALTY,
             max_features=SHARE,
             early_stopping=False,
             random_state=seed,
-        ).fit(np.where(np.isnan(values).all(axis=0), 0, values), labels)  # what is never known tells nothing
+        ).fit(np.where(np.isnan(values).all(axis=0), 0, values), labels, weight)  # what is never known tells nothing
         for seed in range(rng, rng + MEMBERS)
     ]
-    grown = [[_tree(predictor.nodes) for (predictor,) in member._predictors] for member in members]
+    grown = [[_tree(predictor.nodes, 2 * leaves - 1) for (predictor,) in member._predictors] for member in members]
     start = np.array([member._baseline_prediction.item() for member in members], np.float32)
     return Judge(
         tuple(names), start, **{key: np.array([[tree[key] for tree in trees] for trees in grown]) for key in NODES}
     )
 
 
-def _tree(nodes: np.ndarray) -> dict[str, np.ndarray]:
+def _tree(nodes: np.ndarray, length: int) -> dict[str, np.ndarray]:
     """A tree of scikit-learn's in arrays of one length; what is missing are leaves that nothing leads to."""
-    tree: dict[str, np.ndarray] = {key: np.zeros(2 * LEAVES - 1, kind) for key, kind in NODES.items()}
-    tree["low"][:] = tree["high"][:] = np.arange(2 * LEAVES - 1)
+    tree: dict[str, np.ndarray] = {key: np.zeros(length, kind) for key, kind in NODES.items()}
+    tree["low"][:] = tree["high"][:] = np.arange(length)
     leaf = nodes["is_leaf"].astype(bool)
     inner = np.flatnonzero(~leaf)
     threshold = np.minimum(nodes["num_threshold"], 2 * MOST)  # infinite where only NaN goes high

@@ -219,7 +219,8 @@ def motion_errors(
     ----------
     bins : mapping
         Name of the abscissa → DataFrame, a row per bin: ``bin`` (text), ``n``, ``speed_error_percent_median``, ``speed_low``,
-        ``speed_high`` (its interval), ``direction_error_deg_median``.
+        ``speed_high`` (its interval), ``direction_error_deg_median``, and what these medians would be at the Cramér–Rao bound,
+        ``speed_percent_at_bound``, ``direction_deg_at_bound``.
     aims : (float, float)
         Of the medians: speed / %, direction / degrees; drawn as dashed lines.
     published : (float, float), optional
@@ -237,6 +238,8 @@ def motion_errors(
             place, middle, [middle - table.speed_low, table.speed_high - middle], color=BLUE, marker="o", capsize=3
         )
         lower.plot(place, table.direction_error_deg_median, color=BLUE, marker="o")
+        upper.plot(place, table.speed_percent_at_bound, color=GREEN, linestyle="-.", label="Cramér–Rao bound")
+        lower.plot(place, table.direction_deg_at_bound, color=GREEN, linestyle="-.")
         for k, axes in enumerate((upper, lower)):
             axes.axhline(aims[k], color=GREY, linestyle="--", linewidth=1, label="aim")
             if published is not None:

@@ -85,11 +85,15 @@ def test_motion_errors_draws_aims_and_the_number_of_meteors():
             "speed_low": [30.0, 6.0],
             "speed_high": [55.0, 10.0],
             "direction_error_deg_median": [20.0, 3.0],
+            "speed_percent_at_bound": [30.0, 7.0],
+            "direction_deg_at_bound": [15.0, 2.5],
         }
     )
     figure = plots.motion_errors({"length": table, "SNR": table}, aims=(10, 5), published=(17, 46))
     upper, _, lower, _ = figure.axes
     assert [line.get_ydata()[0] for line in upper.lines if line.get_linestyle() == "--"] == [10]
     assert [line.get_ydata()[0] for line in lower.lines if line.get_linestyle() == "--"] == [5]
+    assert [line.get_ydata()[0] for line in lower.lines if line.get_linestyle() == ":"] == [46]
+    assert [line.get_ydata().tolist() for line in upper.lines if line.get_linestyle() == "-."] == [[30.0, 7.0]]
     assert [text.get_text() for text in lower.get_xticklabels()] == ["1–2\n(30)", "3–4\n(20)"]
     assert figure.get_figwidth() <= PAGE

@@ -138,7 +138,7 @@ def test_a_judge_says_what_the_trees_it_was_copied_from_say(tmp_path):
         HistGradientBoostingClassifier(
             learning_rate=judging.RATE,
             max_iter=40,
-            max_leaf_nodes=judging.LEAVES,
+            max_leaf_nodes=31,
             min_samples_leaf=200,  # so that some trees stay small
             l2_regularization=judging.PENALTY,
             max_features=judging.SHARE,
@@ -148,7 +148,7 @@ def test_a_judge_says_what_the_trees_it_was_copied_from_say(tmp_path):
         for seed in range(7, 7 + judging.MEMBERS)
     ]
     expected = np.mean([member.predict_proba(given)[:, 1] for member in members], axis=0)
-    judge = fit_judge(table, labels, 7, 40, 200)
+    judge = fit_judge(table, labels, 7, 40, 200, 31)
     assert judge.probability(table) == pytest.approx(expected, abs=1e-6)
     assert (judge.threshold == 2 * judging.MOST).any()  # some nodes ask only whether a number is known
     assert len(judge.probability(table[:0])) == 0
@@ -202,11 +202,28 @@ def test_a_file_that_is_no_judge_is_refused(tmp_path):
         load_judge(path, ["a", "b"])
 
 
+def test_an_event_may_stand_for_many():
+    rng = np.random.default_rng(3)
+    values = rng.random(4000)
+    labels, weight = rng.random(4000) < values, np.ones(4000)
+    weight[labels] = 9.0  # odds nine times as high
+    judge = fit_judge(pd.DataFrame({"a": values}), labels, 1, 40, 200, weight=weight)
+    at = pd.DataFrame({"a": np.linspace(0.05, 0.95, 19)})
+    odds = 9 * at.a / (1 - at.a)
+    off, off_without = (np.abs(judge.probability(at) - own).mean() for own in (odds / (1 + odds), at.a))
+    assert off < 0.06 < 0.2 < off_without
+    for wrong in (weight[1:], -weight, 0 * weight, np.nan * weight):
+        with pytest.raises(ValueError, match="all above 0"):
+            fit_judge(pd.DataFrame({"a": values}), labels, 1, weight=wrong)
+
+
 def test_a_judge_needs_both_kinds():
     with pytest.raises(ValueError, match="all labels are the same"):
         fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"]), np.ones(5, bool), 1)
     with pytest.raises(ValueError, match="do not fit together"):
         fit_judge(pd.DataFrame(np.zeros((5, 2)), columns=["a", "b"]), np.ones(4, bool), 1)
+    with pytest.raises(ValueError, match="expected 2 to 128"):
+        fit_judge(pd.DataFrame({"a": np.arange(5.0)}), np.arange(5) > 2, 1, leaves=129)
     with pytest.raises(ValueError, match="no columns"):
         fit_judge(pd.DataFrame(index=range(5)), np.arange(5) > 2, 1)
 
@@ -246,9 +263,13 @@ def test_meteors_are_found_once_each_with_their_motion():
 
 
 def test_neither_flashes_nor_trails_are_reported_however_sure_the_judge_is():
-    judged = pd.DataFrame({"score": [0.9, 0.9, 0.4, 0.5, 0.9], "flag": ["none", "flash", "none", "faint", "none"]})
+    flags = ["none", "flash", "none", "faint", "none"]
+    judged = pd.DataFrame({"score": [0.9, 0.9, 0.4, 0.5, 0.9], "flag": flags, "speed_px": 0.09, "speed_err_px": 0.01})
     trail = pd.Series([finding.LONG_TRAIL - 1, 0, 0, 0, finding.LONG_TRAIL])
     assert finding.reported(judged, trail, 0.5).index.tolist() == [0, 3]
+    for speed, error, kept in ((0.2, 0.01, [0, 3, 4]), (0.2, 0.04, [0, 3]), (0.2, np.inf, [0, 3])):
+        own = judged.assign(speed_px=speed, speed_err_px=error)  # surely faster than what creeps, or perhaps
+        assert finding.reported(own, trail, 0.5).index.tolist() == kept
 
 
 def test_a_sky_with_nothing_gives_an_empty_table():

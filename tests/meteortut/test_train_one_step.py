@@ -16,6 +16,7 @@ import pytest
 
 from meteortut import pipeline
 from meteortut.chunking import ChunkGrid
+from meteortut.focal import FRAME_S, METEOR_KM_PX
 from meteortut.pipeline import MovingLight
 from meteortut.simulate import minieuso
 from meteortut.simulate.minieuso.background import Background
@@ -29,8 +30,8 @@ def tools():
     """The scripts as modules; the later ones import the first by their names."""
     found = {}
     for name in (
-        *("train_minieuso", "train_one_step", "judge_one_step"),
-        *("explain_minieuso", "bound_catalogue", "draw_real_films"),
+        *("train_minieuso", "train_one_step", "bound_catalogue"),
+        *("judge_one_step", "explain_minieuso", "draw_real_films"),
     ):
         spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
         found[name] = sys.modules[name] = importlib.util.module_from_spec(spec)
@@ -85,8 +86,42 @@ def test_a_false_row_is_named_after_the_light_it_lies_on(tools):
     rows = kinds.assign(t=kinds.t_peak + 0.5)[["t", "y", "x"]]
     rows = rows[~pipeline.matching.near(rows, truth.meteors).any(axis=1)]
     unrest = tools.judge_one_step.unrest_of(own)
-    counts = tools.judge_one_step.count_kinds(rows, own, unrest)
+    counts = tools.judge_one_step.count_kinds(tools.judge_one_step.kinds_of(rows, own, unrest))
     assert len(rows) > 2 and counts.get("static flash", 0) >= len(rows) - 1
+    listed = tools.judge_one_step.wrong(own, rows.assign(t_peak=rows.t.astype(int), snr=7.0), unrest)
+    assert len(listed) == len(rows) and sum(row["kind"] == "static flash" for row in listed) == counts["static flash"]
+
+
+def test_a_lost_meteor_is_listed_with_the_stage_that_lost_it(tools):
+    _, truth = minieuso.simulate_session(2000, 12, 5, sky=minieuso.SKIES["first"][6])
+    bright = truth.meteors[truth.meteors.snr >= 5]
+    assert len(bright) >= 3
+    events, rows = bright.iloc[:2][["t_peak", "y", "x"]], bright.iloc[:1][["t_peak", "y", "x"]]
+    matching = pipeline.match_events(rows, truth.meteors, 2000)
+    stages = {"events": events, "second judge": rows}
+    listed = tools.judge_one_step.lost(argparse.Namespace(truth=truth), stages, matching)
+    assert [row["at"] for row in listed] == ["second judge"] + ["events"] * (len(bright) - 2)
+    assert [row["t_peak"] for row in listed] == bright.t_peak.iloc[1:].tolist()
+
+
+def test_the_bound_of_a_meteors_own_motion_is_that_of_its_apparent_one_in_other_units(tools):
+    covariance = np.zeros((9, 9))
+    covariance[3:5, 3:5] = np.diag([0.01, 0.03]) ** 2  # vy, vx
+    own = tools.judge_one_step.own_bounds(covariance, 0.0, 30.0)  # along x
+    px = 30.0 * FRAME_S / METEOR_KM_PX
+    assert own["own_speed_bound_percent"] == pytest.approx(100 * 0.03 / px)
+    assert own["own_direction_bound_deg"] == pytest.approx(np.degrees(0.01 / px))
+    assert tools.judge_one_step.at_bound(pd.Series([2.0] * 400)) == pytest.approx(2 * 0.6745, rel=0.01)
+
+
+def test_an_event_of_a_crowded_sky_stands_for_those_left_out(tools):
+    rng = np.random.default_rng(0)
+    probability, on_meteor = pd.Series(rng.random(40_000) ** 3), rng.random(40_000) < 0.3
+    weight = tools.train_one_step.thinned(probability, on_meteor, 1)
+    sure, unlikely = on_meteor & (probability >= 0.5), ~on_meteor & (probability < 0.03)
+    for part, stands_for in ((sure, 5), (unlikely, 4)):
+        assert set(weight[part]) == {0, stands_for} and weight[part].mean() == pytest.approx(1, abs=0.1)
+    assert (weight[~(sure | unlikely)] == 1).all()
 
 
 def test_a_quiet_sky_has_meteors_and_no_confusers(tools):
@@ -138,7 +173,7 @@ def little(tools, tmp_path, monkeypatch):
     train = tools.train_one_step
     monkeypatch.setattr(train, "ROUNDS", ((1, 3e-3), (1, 2e-3)))
     monkeypatch.setattr(train, "PAIRS", {5: (5, 6), 7: (7,)})
-    monkeypatch.setattr(train, "EXTRAS", {"networks": (2,), "judges": (1,)})
+    monkeypatch.setattr(train, "EXTRAS", {"networks": (2,), "judges": (1,), "crowded": ()})
     monkeypatch.setattr(train, "EXTRA_METEORS", {"networks": 10, "judges": 5})
     monkeypatch.setattr(train.minieuso, "SESSION_METEORS", {5: 6, 6: 6, 7: 8})
     return argparse.Namespace(train=train, given=argparse.Namespace(work=tmp_path, seed=1, frames=400))
