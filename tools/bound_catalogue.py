@@ -58,7 +58,8 @@ def least_errors(
 ) -> tuple[float, float, np.ndarray]:
     """Cramér–Rao bounds of a light, as :func:`meteortut.pipeline.cramer_rao` gives them, over the true sky behind it.
 
-    ``mean``: from the first frame and one past the last to the sky's mean counts.
+    The noise is that of the sky; what the light's own photons add to it is left out, so for the brightest the bound is a
+    little too low. ``mean``: from the first frame and one past the last to the sky's mean counts.
     """
     response = minieuso.build_camera(minieuso.FIRST).response.astype(float)
     middle = int(np.clip(light.t, 0, n_frames - 1))

@@ -6,8 +6,8 @@ it.
 ``--work`` is the folder of ``tools/train_one_step.py``, ``--folds`` that of ``tools/train_minieuso.py``; without it the curves
 of two steps stay as the last report has them, which is right while ``minieuso.json`` stays. Writes
 ``one_step.json`` (scores of chunks, lost meteors, recall against false alarms of both ways) and ``catalogue.json``
-(``find_meteors``: recall, precision, rows per meteor, what the false rows are, errors of the motion). About a minute
-of a core per session.
+(``find_meteors``: recall, precision, rows per meteor, which rows are false and which meteors lost, errors of the motion, and
+what second judges come to that were taught under fewer skies). About half an hour of a core.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ BRIGHT = 5.0
 JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 #: Frames of a window in which a sky is restless when it leaves a straight line by so many times the noise.
 WINDOW, RESTLESS_SIGMA = 48, 5.0
-#: Other skies of each kind that second judges are taught under, to see what more of them bring.
-FEWER_SKIES = (2, 5, 10)
+#: Crowded skies of each kind that second judges are taught under, beside all others, to see what more of them bring.
+FEWER_SKIES = (0, 2, 5)
 LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 10), (11, 99))
 BRIGHTNESSES = ((4, 5), (5, 7), (7, 12), (12, 25), (25, 9999))
 LIBRARIES = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow-cpu")
@@ -244,7 +244,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
             for t in JUDGE_THRESHOLDS
         ],
         "without": {rule: result(pipeline.match_events(rows, meteors, n), meteors) for rule, rows in unruled.items()},
-        "kinds": {stage: count_kinds(kinds_of(rows, own, unrest)) for stage, rows in stages.items()},
+        "kinds": {stage: count_kinds(kinds_of_false(rows, own, unrest)) for stage, rows in stages.items()},
         "stages": {stage: result(pipeline.match_events(rows, meteors, n), meteors) for stage, rows in stages.items()},
         "calibration": calibration(table, near(table, meteors).any(axis=1)),
         "lost": lost(own, stages, matching),
@@ -254,76 +254,90 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+#: What loses a meteor that a stage is the first to have nothing on; none: its row was a neighbour's.
+LOST_BY = {
+    "events": "no event",
+    "first judge": "first judge or fit",
+    "second judge": "second judge or rule",
+    "": "one row for two",
+}
+
+
 def lost(own: minieuso.Session, stages: dict[str, pd.DataFrame], matching: pipeline.Matching) -> list[dict[str, Any]]:
-    """Bright meteors without a row: where they were, and the first stage that has nothing on them."""
+    """Bright meteors without a row: where they were, and what lost them: the first stage that has nothing on them."""
     meteors, rows = own.truth.meteors, []
     has = {stage: near(table, meteors).any(axis=0) for stage, table in stages.items()}
     for k in np.flatnonzero(meteors.snr >= BRIGHT):
         if k not in matching.meteor:
-            stage = next((stage for stage in stages if not has[stage][k]), "a neighbour's row")
-            rows.append(place(meteors.iloc[k]) | {"at": stage})
+            stage = next((stage for stage in stages if not has[stage][k]), "")
+            rows.append(noted(meteors.iloc[k]) | {"lost_by": LOST_BY[stage]})
     return rows
 
 
 def wrong(own: minieuso.Session, kept: pd.DataFrame, unrest: np.ndarray) -> list[dict[str, Any]]:
     """Rows on no meteor: where, and what was there."""
     false = kept[~near(kept, own.truth.meteors).any(axis=1)]
-    kinds = kinds_of(false, own, unrest)
-    return [place(row) | {"kind": str(kind)} for (_, row), kind in zip(false.iterrows(), kinds, strict=True)]
+    kinds = kinds_of_false(false, own, unrest)
+    return [noted(row) | {"kind": str(kind)} for (_, row), kind in zip(false.iterrows(), kinds, strict=True)]
 
 
-def place(row: pd.Series) -> dict[str, Any]:
+def noted(row: pd.Series) -> dict[str, Any]:
     """Where something was, and its peak SNR."""
     return {"t_peak": int(row.t_peak)} | {name: round(float(row[name]), 1) for name in ("y", "x", "snr")}
 
 
 def learning(given: argparse.Namespace) -> list[dict[str, Any]]:
-    """What second judges come to that were taught under fewer skies: a row per number of skies of each kind."""
-    order = (
-        np.random.default_rng(given.seed)
-        .permutation([0, *training.EXTRAS["tracks"], *training.EXTRAS["crowded"]])
-        .tolist()
-    )
-    truths = {name: session(name, given).truth.meteors for name in given.sessions}
+    """What second judges come to that were taught under fewer skies: a row per number of crowded ones, of each kind."""
     rows = []
-    for n in (*FEWER_SKIES, len(order)):
-        kept, n_rows, loss = [], 0, 0.0
+    for n in (*FEWER_SKIES, len(training.EXTRAS["crowded"])):
+        judged, n_rows = [], []
         for pair in training.PAIRS.values():
             kinds = [name for name in minieuso.SESSION_METEORS if name not in pair]
-            parts = [training.tracks(name + training.EXTRA * k, given) for name in kinds for k in order[:n]]
+            levels = training.EXTRAS["crowded"][:n]
+            names = [*training.skies(kinds, "tracks"), *(kind + training.EXTRA * k for kind in kinds for k in levels)]
+            parts = [training.tracks(name, given) for name in names]
+            n_rows.append(sum(len(labels) for *_, labels in parts))
             judge = training.taught(parts, given, "second")
-            n_rows += sum(map(len, (labels for *_, labels in parts)))
-            for name in pair:
+            for name in set(pair) & set(given.sessions):
                 table, features, is_meteor = training.tracks(name, given)
                 score = judge.probability(features).astype(float)
-                loss -= float(np.log(np.clip(np.where(is_meteor, score, 1 - score), 1e-7, 1)).sum())
-                kept.append((table.assign(score=score), features.trail, truths[name]))
-        curve = [
-            [
-                result(pipeline.match_events(finding.reported(table, trail, t), meteors, given.frames), meteors)
-                for table, trail, meteors in kept
-            ]
-            for t in np.arange(0.02, 0.99, 0.02)
-        ]
-        bright = sum(int((meteors.snr >= BRIGHT).sum()) for meteors in truths.values())
-        exact = [
-            sum(one["found_of_snr_5"] for one in at)
-            for at in curve
-            if sum(one["found"] for one in at) >= 0.95 * sum(one["n_rows"] for one in at)
-        ]
-        rows.append(
-            {
-                "skies_of_a_kind": n,
-                "rows_per_judge": round(n_rows / len(training.PAIRS)),
-                "log_loss": round(loss / sum(len(table) for table, *_ in kept), 5),
-                "found_at_precision_95": max(exact),
-                "of": bright,
-                "recall_at_precision_95": round(max(exact) / bright, 4),
-                "interval": [round(k, 4) for k in exact_interval(max(exact), bright)],
-            }
+                judged.append(
+                    (table.assign(score=score), features.trail, is_meteor, session(name, given).truth.meteors)
+                )
+        row = {"crowded_skies_of_a_kind": n, "rows_per_judge": round(np.mean(n_rows))} | at_precision(
+            judged, given.frames
         )
+        rows.append(row | {"log_loss": log_loss(judged)})
         print("learning", rows[-1], flush=True)
     return rows
+
+
+Judged = list[tuple[pd.DataFrame, pd.Series, np.ndarray, pd.DataFrame]]
+
+
+def log_loss(judged: Judged) -> float:
+    """Mean of −ln p over all rows, p being the probability given to what is true."""
+    given = np.concatenate([np.where(is_meteor, table.score, 1 - table.score) for table, _, is_meteor, _ in judged])
+    return round(float(-np.log(np.clip(given, 1e-7, 1)).mean()), 5)
+
+
+def at_precision(judged: Judged, frames: int, least: float = 0.95) -> dict[str, Any]:
+    """Most bright meteors found at any threshold of the price list at which so many of the rows are right."""
+    bright, found = sum(int((meteors.snr >= BRIGHT).sum()) for *_, meteors in judged), 0
+    for threshold in JUDGE_THRESHOLDS:
+        counts = [
+            result(pipeline.match_events(finding.reported(table, trail, threshold), meteors, frames), meteors)
+            for table, trail, _, meteors in judged
+        ]
+        right, n_rows, bright_found = (sum(one[key] for one in counts) for key in ("found", "n_rows", "found_of_snr_5"))
+        if n_rows and right >= least * n_rows:
+            found = max(found, bright_found)
+    return {
+        "found": found,
+        "of": bright,
+        "recall_at_precision_95": round(found / bright, 4),
+        "interval": [round(k, 4) for k in exact_interval(found, bright)],
+    }
 
 
 def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]:
@@ -348,8 +362,8 @@ def unrest_of(own: minieuso.Session) -> np.ndarray:
     return maximum_filter(judging.sky_unrest(own.truth.background, starts, WINDOW), (1, 3, 3))
 
 
-def kinds_of(rows: pd.DataFrame, own: minieuso.Session, unrest: np.ndarray) -> np.ndarray:
-    """What each of the false rows is: the confuser nearest to each, or else a sky that leaves a straight line there."""
+def kinds_of_false(rows: pd.DataFrame, own: minieuso.Session, unrest: np.ndarray) -> np.ndarray:
+    """What each of the false ones among rows is: the confuser nearest to each, or else a sky that leaves a straight line there."""
     false = rows[~near(rows, own.truth.meteors).any(axis=1)]
     t = (false["t"] if "t" in false else false.t_peak + 0.5).to_numpy(float)
     y, x = (to_focal(false[axis].to_numpy(float), 1.0) for axis in ("y", "x"))
@@ -474,14 +488,14 @@ def kinematics(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "speed_over_bound": round(ratio[0], 2),
                 "direction_over_bound": round(ratio[1], 2),
                 # medians, were all errors normal and as small as can be
-                "speed_percent_at_bound": round(at_bound(part.own_speed_bound_percent), 2),
-                "direction_deg_at_bound": round(at_bound(part.own_direction_bound_deg), 2),
+                "speed_percent_at_bound": round(median_at_bound(part.own_speed_bound_percent), 2),
+                "direction_deg_at_bound": round(median_at_bound(part.own_direction_bound_deg), 2),
             }
         )
     return found
 
 
-def at_bound(sigma: pd.Series) -> float:
+def median_at_bound(sigma: pd.Series) -> float:
     """Median size of normal errors of these standard deviations."""
     draws = np.random.default_rng(0).standard_normal((1000, len(sigma)))
     return float(np.median(np.abs(draws * sigma.to_numpy())))

@@ -4,17 +4,18 @@
 
 Works on the frozen first world. Three rounds for the network: examples around meteors, around known confusers and
 anywhere; then those joined by examples around what the network of the round before reported or missed in its own
-training sessions, twice. Of each kind of sky two more are simulated for the networks and seven for the judges. Nothing
-of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn from the
-events of the other skies, found by the network that had not seen that kind (but had seen those of the pair: so much of
-these sessions reaches their judges at second hand). Tracks are fitted under six of the eight skies of a kind, with the
-response of the pixels and the direction of the drift known, and under three of them once more with neither. The
-second judges learn from fourteen more skies of each kind, with three times as many meteors: what is rare, a meteor that
-looks like none or something else that looks like one, takes many skies to learn. There, tracks are fitted to a share of
-the plain cases only; each counts for several, and a meteor for a third. Every part
-is kept in FOLDER and found again, so that a run may be stopped and resumed; pairs may be worked on by several
-processes, one stage after the other (``--until``). Writes the weights of the pair of ``--ship``;
-``tools/judge_one_step.py`` judges them all. About six hours of a core in all, 7 GiB of memory, 18 GB of disk.
+training sessions, twice. Of each kind of sky two more are simulated for the networks and seven for the judges.
+Nothing of the two sessions that are judged is an example, nor another sky of their kind. The judges of a pair learn
+from the events of the other skies, found by the network that had not seen that kind (but had seen those of the pair,
+and so had the first judge that says which tracks to fit: so much of these sessions reaches their second judges at
+second hand). Tracks are fitted under six of the eight skies of a kind, with the response of the pixels and the
+direction of the drift known, and under three of them once more with neither. The second judges learn from fourteen
+more skies of each kind, with three times as many meteors: what is rare, a meteor that looks like none or something
+else that looks like one, takes many skies to learn. There, tracks are fitted to a share of the plain cases only; each
+counts for several, and a meteor for a third. Every part is kept in FOLDER and found again, so that a run may be
+stopped and resumed; pairs may be worked on by several processes, one stage after the other (``--until``). Writes the
+weights of the pair of ``--ship``; ``tools/judge_one_step.py`` judges them all. About six hours of a core in all, 7
+GiB of memory, 18 GB of disk.
 """
 
 from __future__ import annotations
@@ -202,15 +203,19 @@ def tracks(name: int, given: argparse.Namespace, blind: bool = False) -> tuple[p
         if name // EXTRA in EXTRAS["crowded"]:
             usual = EXTRA_METEORS["judges"] / EXTRA_METEORS["crowded"]
             table["weight"] = weight[table.event] * np.where(on_meteor, usual, 1.0)
-            (given.work / f"sky_{name}.npy").unlink()  # 184 MB that nobody needs again
         keep(pd.concat([table.add_prefix("row_"), features, on_meteor], axis=1), path)
+        if name // EXTRA in EXTRAS["crowded"]:
+            (given.work / f"sky_{name}.npy").unlink()  # 184 MB that nobody needs again
     kept = pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = kept.filter(regex="^row_").rename(columns=lambda column: column.removeprefix("row_"))
     return table, kept[list(finding.SECOND_FEATURES)], kept.on_meteor.to_numpy(bool)
 
 
 def thinned(probability: pd.Series, on_meteor: np.ndarray, seed: int) -> np.ndarray:
-    """How many events of a crowded sky each stands for, 0 for those that are left out: float, (n,)."""
+    """How many events of a crowded sky each stands for, 0 for those that are left out: float, (n,).
+
+    Events are drawn one by one, so a meteor that is several events may stay with the fainter ones, and count for more.
+    """
     share = np.where(on_meteor & (probability >= SURE[0]), SURE[1], 1.0)
     share[~on_meteor & (probability < UNLIKELY[0])] = UNLIKELY[1]
     return (np.random.default_rng(seed).random(len(share)) < share) / share
@@ -246,7 +251,7 @@ def check_recipe(given: argparse.Namespace) -> None:
         "frames": given.frames,
         "rounds": ROUNDS,
         "examples": [PER_METEOR, PER_KIND, ANYWHERE, FALSE, HARD],
-        "skies": [EXTRAS, EXTRA_METEORS],
+        "skies": [EXTRAS, EXTRA_METEORS, SURE, UNLIKELY],
         "floors": [finding.FLOOR, finding.WORTH_A_FIT],
         "judges": HOW,
         "trees": TREES,

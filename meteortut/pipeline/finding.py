@@ -13,7 +13,7 @@ from meteortut.focal import to_focal
 from meteortut.pipeline.camera import Camera, check_camera
 from meteortut.pipeline.catalogue import SAME_PX, fit_events
 from meteortut.pipeline.ecsv import COLUMNS
-from meteortut.pipeline.event_features import FEATURES, TRAIL_SPEED, event_features
+from meteortut.pipeline.event_features import FEATURES, TRAIL_APART, TRAIL_PX, TRAIL_SPEED, event_features
 from meteortut.pipeline.frames import check_finite, check_frames
 from meteortut.pipeline.judge import Judge, load_judge
 from meteortut.pipeline.one_step import OneStep, apply_one_step, build_one_step
@@ -25,8 +25,8 @@ from meteortut.pipeline.weights import WEIGHTS, load_weights
 #: Log odds from which a voxel belongs to an event; probability from which the first judge has a track fitted (chosen on the
 #: sessions that judge: at 0.001 there are two and a half times as many fits, and no bright meteor more gets one).
 FLOOR, WORTH_A_FIT = -2.5, 0.003
-#: With so many others on one slow line a light is no meteor, unless it is faster than such a line by so many times its error
-#: (chosen: under the simulated skies one meteor in 700 has as many).
+#: With so many others on one slow line a light is no meteor, unless it is faster than any such line (which need not go through the
+#: middle of each) by so many times its error (chosen: under the simulated skies one meteor in 700 has as many).
 LONG_TRAIL, FASTER_SIGMAS = 6, 3.0
 #: Probability from which a row is reported (chosen).
 THRESHOLD = 0.5
@@ -102,7 +102,7 @@ def find_meteors(
     -------
     DataFrame, a row per meteor, in order of ``t_peak``
         As :func:`build_catalogue` gives it, ``score`` being the second judge's probability. Rows that it doubts are left
-        out, and so are flashes and what creeps along, seen again and again; the flag of the others is kept.
+        out, and so are flashes and what creeps along, seen again and again (:func:`reported`); the flag of the others is kept.
 
     Raises
     ------
@@ -138,10 +138,10 @@ def reported(judged: pd.DataFrame, trail: pd.Series, threshold: float) -> pd.Dat
     -------
     DataFrame
         These rows, whatever else their flag says: a faint light, or one that rests, may be a meteor. What lasts less than 1.2
-        frames, or is wider than twice the point spread, is none, nor is what was seen six times more as it crept along, though
-        a judge that was hardly ever shown such a thing may think so.
+        frames, or is wider than twice the point spread, is none, nor is what was seen six times more as it crept along, unless it
+        is surely faster than what creeps, though a judge that was hardly ever shown such a thing may think so.
     """
-    surely_faster = judged.speed_px - FASTER_SIGMAS * judged.speed_err_px > TRAIL_SPEED
+    surely_faster = judged.speed_px - FASTER_SIGMAS * judged.speed_err_px > TRAIL_SPEED + TRAIL_PX / TRAIL_APART
     creeps = (trail >= LONG_TRAIL) & ~surely_faster
     return judged[(judged.score >= threshold) & (judged.flag != "flash") & ~creeps]
 
@@ -221,15 +221,13 @@ def events_of_rows(table: pd.DataFrame, events: pd.DataFrame, probability: np.nd
     y, x = (to_focal(events[axis].to_numpy(float), gap) for axis in ("y", "x"))
     rowless = np.setdiff1d(np.arange(len(events)), best)
     rowless = rowless[np.argsort(t[rowless], kind="stable")]
-    for k, row in enumerate(table.itertuples()):
-        if row.flag == "failed":  # its motion is not known
-            continue
-        first, stop = np.searchsorted(t[rowless], (row.t_first - STEP, row.t_last + 1 + STEP))
+    t_first, t_peak, t_last, vy, vx = (table[name].to_numpy(float) for name in "t_first t_peak t_last vy vx".split())
+    row_y, row_x = (to_focal(table[axis].to_numpy(float), gap) for axis in ("y", "x"))
+    for k in np.flatnonzero(table.flag != "failed"):  # the motion of others is not known
+        first, stop = np.searchsorted(t[rowless], (t_first[k] - STEP, t_last[k] + 1 + STEP))
         others = rowless[first:stop]
-        later = np.clip(t[others], row.t_first, row.t_last + 1) - (row.t_peak + 0.5)
-        away = np.hypot(
-            to_focal(row.y, gap) + row.vy * later - y[others], to_focal(row.x, gap) + row.vx * later - x[others]
-        )
+        later = np.clip(t[others], t_first[k], t_last[k] + 1) - (t_peak[k] + 0.5)
+        away = np.hypot(row_y[k] + vy[k] * later - y[others], row_x[k] + vx[k] * later - x[others])
         close = np.append(others[away < SAME_PX], best[k])
         best[k] = close[probability[close].argmax()]
     return best

@@ -142,9 +142,8 @@ def fit_judge(
     Raises
     ------
     ValueError
-        If they do not fit together, a weight is not above 0, a node would have a number above 255,
-        only one kind occurs, there are no columns, or these have no
-        proper names.
+        If they do not fit together, a weight is not above 0, leaves is not 2 to 128, only one kind occurs, there are no columns,
+        or these have no proper names.
 
     Notes
     -----
@@ -164,8 +163,10 @@ def fit_judge(
         raise ValueError(f"a table of shape {values.shape} and labels of shape {labels.shape} do not fit together.")
     if not 2 <= leaves <= 128:
         raise ValueError(f"leaves is {leaves}; expected 2 to 128, as nodes are numbered by single bytes.")
-    if weight is not None and not (np.shape(weight) == labels.shape and (np.asarray(weight) > 0).all()):
-        raise ValueError(f"weight has shape {np.shape(weight)}; expected {labels.shape}, all above 0.")
+    if weight is not None and np.shape(weight) != labels.shape:
+        raise ValueError(f"weight has shape {np.shape(weight)}; expected {labels.shape}, one per event.")
+    if weight is not None and not (np.isfinite(weight) & (np.asarray(weight) > 0)).all():
+        raise ValueError(f"weight has values down to {np.min(weight)}; expected finite ones, all above 0.")
     if len(np.unique(labels)) != 2:
         raise ValueError("all labels are the same; expected meteors and other events.")
     members = [

@@ -212,8 +212,11 @@ def test_an_event_may_stand_for_many():
     odds = 9 * at.a / (1 - at.a)
     off, off_without = (np.abs(judge.probability(at) - own).mean() for own in (odds / (1 + odds), at.a))
     assert off < 0.06 < 0.2 < off_without
-    for wrong in (weight[1:], -weight, 0 * weight, np.nan * weight):
-        with pytest.raises(ValueError, match="all above 0"):
+    for wrong, why in (
+        *((weight[1:], "one per event"), (-weight, "all above 0"), (0 * weight, "all above 0")),
+        *((np.nan * weight, "all above 0"), (np.inf * weight, "all above 0")),
+    ):
+        with pytest.raises(ValueError, match=why):
             fit_judge(pd.DataFrame({"a": values}), labels, 1, weight=wrong)
 
 
@@ -267,9 +270,25 @@ def test_neither_flashes_nor_trails_are_reported_however_sure_the_judge_is():
     judged = pd.DataFrame({"score": [0.9, 0.9, 0.4, 0.5, 0.9], "flag": flags, "speed_px": 0.09, "speed_err_px": 0.01})
     trail = pd.Series([finding.LONG_TRAIL - 1, 0, 0, 0, finding.LONG_TRAIL])
     assert finding.reported(judged, trail, 0.5).index.tolist() == [0, 3]
-    for speed, error, kept in ((0.2, 0.01, [0, 3, 4]), (0.2, 0.04, [0, 3]), (0.2, np.inf, [0, 3])):
+    for speed, error, kept in ((0.3, 0.03, [0, 3, 4]), (0.3, 0.05, [0, 3]), (0.3, np.inf, [0, 3])):
         own = judged.assign(speed_px=speed, speed_err_px=error)  # surely faster than what creeps, or perhaps
         assert finding.reported(own, trail, 0.5).index.tolist() == kept
+
+
+def test_a_row_is_judged_by_the_clearest_event_on_its_light():
+    # a light that crosses a gap between tubes; the events are seen along it, but for the last three
+    events = pd.DataFrame(
+        [(100, 20, 5.0), (110, 20, 9.0), (118, 20, 12.0), (110, 24, 9.0), (140, 20, 20.0), (109, 20, 9.0)],
+        columns=["t", "y", "x"],
+    )
+    row = {"t_first": 95, "t_peak": 100, "t_last": 118, "y": 20.0, "x": 5.2, "vy": 0.0, "vx": 0.44, "flag": "none"}
+    own = {"t_first": 108, "t_peak": 109, "t_last": 110, "y": 20.0, "x": 9.0, "vy": 0.0, "vx": 0.0, "flag": "none"}
+    table = pd.DataFrame([row | {"event": 0}, own | {"event": 5}])
+    probability = np.array([0.1, 0.3, 0.2, 0.9, 0.9, 0.8])
+    assert finding.events_of_rows(table, events, probability, 1.0).tolist() == [1, 5]  # 5 has a row of its own
+    assert finding.events_of_rows(table, events, probability[::-1], 1.0)[0] == 1
+    assert finding.events_of_rows(table.assign(flag="failed"), events, probability, 1.0).tolist() == [0, 5]
+    assert finding.events_of_rows(table[:0], events, probability, 1.0).tolist() == []
 
 
 def test_a_sky_with_nothing_gives_an_empty_table():
@@ -336,5 +355,12 @@ def test_the_committed_numbers_hang_together():
     alike = rows["summary"]["near_ground"]
     assert alike["found_within"] + alike["found_others"] == total["found_of_snr_5"]
     assert alike["of"] == sum(row["meteors_of_snr_5"] for row in rows["sessions"])
+    for row in rows["sessions"]:
+        assert len(row["lost"]) == row["meteors_of_snr_5"] - row["found_of_snr_5"] and len(row["wrong"]) == row["false"]
+    learning = pd.DataFrame(rows["learning"])
+    assert learning.rows_per_judge.is_monotonic_increasing and (learning.of == alike["of"]).all()
     price = pd.DataFrame(rows["summary"]["price"])
+    enough = price[price.precision >= 0.95].found_of_snr_5.max()
+    assert learning.found.iloc[-1] == enough  # the same judges, the same thresholds
+    assert rows["second_world"]["n_rows"] == sum(row["n_rows"] for row in rows["second_world"]["sessions"])
     assert price.found_of_snr_5.is_monotonic_decreasing and price["false"].is_monotonic_decreasing

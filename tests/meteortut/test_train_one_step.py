@@ -86,7 +86,7 @@ def test_a_false_row_is_named_after_the_light_it_lies_on(tools):
     rows = kinds.assign(t=kinds.t_peak + 0.5)[["t", "y", "x"]]
     rows = rows[~pipeline.matching.near(rows, truth.meteors).any(axis=1)]
     unrest = tools.judge_one_step.unrest_of(own)
-    counts = tools.judge_one_step.count_kinds(tools.judge_one_step.kinds_of(rows, own, unrest))
+    counts = tools.judge_one_step.count_kinds(tools.judge_one_step.kinds_of_false(rows, own, unrest))
     assert len(rows) > 2 and counts.get("static flash", 0) >= len(rows) - 1
     listed = tools.judge_one_step.wrong(own, rows.assign(t_peak=rows.t.astype(int), snr=7.0), unrest)
     assert len(listed) == len(rows) and sum(row["kind"] == "static flash" for row in listed) == counts["static flash"]
@@ -100,8 +100,25 @@ def test_a_lost_meteor_is_listed_with_the_stage_that_lost_it(tools):
     matching = pipeline.match_events(rows, truth.meteors, 2000)
     stages = {"events": events, "second judge": rows}
     listed = tools.judge_one_step.lost(argparse.Namespace(truth=truth), stages, matching)
-    assert [row["at"] for row in listed] == ["second judge"] + ["events"] * (len(bright) - 2)
+    assert [row["lost_by"] for row in listed] == ["second judge or rule"] + ["no event"] * (len(bright) - 2)
     assert [row["t_peak"] for row in listed] == bright.t_peak.iloc[1:].tolist()
+
+
+def test_recall_is_read_where_enough_of_the_rows_are_right(tools):
+    _, truth = minieuso.simulate_session(2000, 12, 5, sky=minieuso.SKIES["first"][6])
+    bright = truth.meteors[truth.meteors.snr >= 5][["t_peak", "y", "x"]].iloc[:2]
+    nowhere = pd.DataFrame({"t_peak": [0], "y": [0.0], "x": [0.0]})
+    rows = pd.concat([bright, nowhere]).assign(flag="none", speed_px=0.3, speed_err_px=0.01, score=[0.9, 0.25, 0.26])
+    rows, is_meteor = rows.reset_index(drop=True), np.array([True, True, False])
+    judged = [(rows, pd.Series([0, 0, 0]), is_meteor, truth.meteors)]
+    n_bright = int((truth.meteors.snr >= 5).sum())
+    for worst, found in ((0.26, 1), (0.21, 2)):  # the false row before, or behind, the second meteor
+        judged[0] = (rows.assign(score=[0.9, 0.25, worst]), *judged[0][1:])
+        row = tools.judge_one_step.at_precision(judged, 2000)
+        assert row["found"] == found and row["recall_at_precision_95"] == pytest.approx(found / n_bright, abs=1e-4)
+    assert tools.judge_one_step.at_precision(judged, 2000, least=1.01)["found"] == 0
+    expected = -np.log([0.9, 0.25, 1 - 0.21]).mean()
+    assert tools.judge_one_step.log_loss(judged) == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_bound_of_a_meteors_own_motion_is_that_of_its_apparent_one_in_other_units(tools):
@@ -111,7 +128,7 @@ def test_the_bound_of_a_meteors_own_motion_is_that_of_its_apparent_one_in_other_
     px = 30.0 * FRAME_S / METEOR_KM_PX
     assert own["own_speed_bound_percent"] == pytest.approx(100 * 0.03 / px)
     assert own["own_direction_bound_deg"] == pytest.approx(np.degrees(0.01 / px))
-    assert tools.judge_one_step.at_bound(pd.Series([2.0] * 400)) == pytest.approx(2 * 0.6745, rel=0.01)
+    assert tools.judge_one_step.median_at_bound(pd.Series([2.0] * 400)) == pytest.approx(2 * 0.6745, rel=0.01)
 
 
 def test_an_event_of_a_crowded_sky_stands_for_those_left_out(tools):
