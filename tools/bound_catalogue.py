@@ -5,8 +5,9 @@ it can be.
 
 Draws the lights of the eight sessions of the frozen first world, again and again, as the simulator does: its meteors, and
 its static flashes, slow points and large flashes. No frame is made. Each light is "measured" by adding to its nine true
-parameters an error drawn from its Cramér–Rao bound over the sky behind it, and a judge like the second one of the
-catalogue, with the numbers that a track tells, learns meteors from the rest on half of the draws and judges the other half.
+parameters an error drawn from its Cramér–Rao bound over the sky behind it, and a judge of the same kind as the second one
+of the catalogue (smaller, with the numbers that a track tells) learns meteors from the rest on half of the draws and judges
+the other half.
 Left out is whatever else disturbs: lights that nobody detects, neighbours, clouds, towns, lightning (taken to be told
 apart without fail), lights that shine all the time. So it is a bound, for this set of numbers, on what a catalogue of
 these skies could reach. Writes ``catalogue_bound.json``. About five minutes of a core.
@@ -29,6 +30,7 @@ from train_minieuso import write_json
 from meteortut import pipeline
 from meteortut.metrics import exact_interval
 from meteortut.pipeline.judge import fit_judge
+from meteortut.pipeline.matching import BRIGHT_SNR
 from meteortut.pipeline.track_features import curve_features, motion_features
 from meteortut.pipeline.track_model import MovingLight, from_vector, vector
 from meteortut.simulate import minieuso
@@ -36,8 +38,8 @@ from meteortut.simulate.minieuso.background import Background
 from meteortut.simulate.minieuso.sources import Sources
 from meteortut.simulate.minieuso.truth import draw_truth
 
-#: Kinds of lights that a meteor may be mistaken for, and the peak SNR from which a meteor is bright.
-KINDS, BRIGHT = ("static flash", "slow point", "large flash"), 5.0
+#: Kinds of lights that a meteor may be mistaken for.
+KINDS = ("static flash", "slow point", "large flash")
 #: Smallest response of a pixel that is used; the aims.
 LEAST_RESPONSE, AIMS = 0.05, {"recall_bright": 0.98, "precision": 0.95}
 #: Logarithms of rise, fall and size are kept in bounds: an error may be as large as the thing.
@@ -120,7 +122,7 @@ def judged(table: pd.DataFrame, given: argparse.Namespace) -> np.ndarray:
 
 def reached(table: pd.DataFrame, score: np.ndarray, n_bright: int) -> list[dict[str, Any]]:
     """Recall of bright meteors, and precision, at some thresholds."""
-    is_meteor, bright, rows = table.snr.notna().to_numpy(), (table.snr >= BRIGHT).to_numpy(), []
+    is_meteor, bright, rows = table.snr.notna().to_numpy(), (table.snr >= BRIGHT_SNR).to_numpy(), []
     for threshold in np.linspace(0.02, 0.98, 49):
         kept = score >= threshold
         if not kept.any():
@@ -155,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
             lost = {kind: lost[kind] + unmeasured[kind] for kind in lost}
         print(turn, f"{time.process_time() - began:.0f} s", flush=True)
     table = pd.concat(parts, ignore_index=True)
-    n_bright = int((table.snr >= BRIGHT).sum())
+    n_bright = int((table.snr >= BRIGHT_SNR).sum())
     rows = reached(table, judged(table, given), n_bright)
     enough = [row["recall_bright"] for row in rows if row["precision"] >= AIMS["precision"]]
     exact = [row["precision"] for row in rows if row["recall_bright"] >= AIMS["recall_bright"]]

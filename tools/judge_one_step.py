@@ -32,15 +32,14 @@ from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge
 from meteortut.focal import FRAME_S, METEOR_KM_PX, off_ground, to_focal
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
-from meteortut.pipeline.matching import near
+from meteortut.pipeline.matching import BRIGHT_SNR, near
 from meteortut.pipeline.step_features import STEP
 from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 
-#: Log odds, and probabilities, at which the curves are read; a meteor is bright from this peak SNR on.
+#: Log odds, and probabilities, at which the curves are read.
 STEP_THRESHOLDS = np.arange(-3.0, 6.1, 0.5)
 CHUNK_THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-BRIGHT = 5.0
 #: Probabilities of the second judge at which its price is read.
 JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 #: Frames of a window in which a sky is restless when it leaves a straight line by so many times the noise.
@@ -64,7 +63,7 @@ def chunk_scores(log_odds: np.ndarray, grid: ChunkGrid) -> np.ndarray:
 
 def curve(tables: dict[float, pd.DataFrame], own: minieuso.Session) -> list[dict[str, float]]:
     """Recall against false alarms, a row per threshold."""
-    bright, hours = (own.truth.meteors.snr >= BRIGHT).to_numpy(), len(own.frames) * FRAME_S / 3600
+    bright, hours = (own.truth.meteors.snr >= BRIGHT_SNR).to_numpy(), len(own.frames) * FRAME_S / 3600
     rows = []
     for threshold, events in tables.items():
         rows_of, false = in_boxes(events, own.truth)
@@ -120,7 +119,7 @@ def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
     grid = ChunkGrid(own.frames.shape)
     labels, meteors = label_chunks(grid, own.truth.voxels), own.truth.meteors
     clear, scores = labels != AMBIGUOUS, chunk_scores(np.concatenate(blocks), grid)
-    best, bright = judging.peak_scores(grid, scores, meteors), (meteors.snr >= BRIGHT).to_numpy()
+    best, bright = judging.peak_scores(grid, scores, meteors), (meteors.snr >= BRIGHT_SNR).to_numpy()
     areas = judging.curve_areas(labels[clear] == METEOR, scores[clear])
     return {
         "session": name,
@@ -235,7 +234,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     return {
         "session": name,
         "meteors": len(meteors),
-        "meteors_of_snr_5": int((meteors.snr >= BRIGHT).sum()),
+        "meteors_of_snr_5": int((meteors.snr >= BRIGHT_SNR).sum()),
         **result(matching, meteors),
         "blind": result(pipeline.match_events(blind, meteors, n), meteors),
         "price": [
@@ -267,7 +266,7 @@ def lost(own: minieuso.Session, stages: dict[str, pd.DataFrame], matching: pipel
     """Bright meteors without a row: where they were, and what lost them: the first stage that has nothing on them."""
     meteors, rows = own.truth.meteors, []
     has = {stage: near(table, meteors).any(axis=0) for stage, table in stages.items()}
-    for k in np.flatnonzero(meteors.snr >= BRIGHT):
+    for k in np.flatnonzero(meteors.snr >= BRIGHT_SNR):
         if k not in matching.meteor:
             stage = next((stage for stage in stages if not has[stage][k]), "")
             rows.append(noted(meteors.iloc[k]) | {"lost_by": LOST_BY[stage]})
@@ -293,8 +292,7 @@ def learning(given: argparse.Namespace) -> list[dict[str, Any]]:
         judged, n_rows = [], []
         for pair in training.PAIRS.values():
             kinds = [name for name in minieuso.SESSION_METEORS if name not in pair]
-            levels = training.EXTRAS["crowded"][:n]
-            names = [*training.skies(kinds, "tracks"), *(kind + training.EXTRA * k for kind in kinds for k in levels)]
+            names = [*training.skies(kinds, "tracks"), *training.crowded(kinds, n)]
             parts = [training.tracks(name, given) for name in names]
             n_rows.append(sum(len(labels) for *_, labels in parts))
             judge = training.taught(parts, given, "second")
@@ -323,7 +321,7 @@ def log_loss(judged: Judged) -> float:
 
 def at_precision(judged: Judged, frames: int, least: float = 0.95) -> dict[str, Any]:
     """Most bright meteors found at any threshold of the price list at which so many of the rows are right."""
-    bright, found = sum(int((meteors.snr >= BRIGHT).sum()) for *_, meteors in judged), 0
+    bright, found = sum(int((meteors.snr >= BRIGHT_SNR).sum()) for *_, meteors in judged), 0
     for threshold in JUDGE_THRESHOLDS:
         counts = [
             result(pipeline.match_events(finding.reported(table, trail, threshold), meteors, frames), meteors)
@@ -342,7 +340,7 @@ def at_precision(judged: Judged, frames: int, least: float = 0.95) -> dict[str, 
 
 def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]:
     """Counts that can be added up over sessions."""
-    bright = (meteors.snr >= BRIGHT).to_numpy()
+    bright = (meteors.snr >= BRIGHT_SNR).to_numpy()
     return {
         "n_rows": matching.n_found,
         "found": len(matching.meteor),
@@ -442,7 +440,7 @@ def near_ground(own: minieuso.Session, matching: pipeline.Matching) -> dict[str,
 
     σ is the Cramér–Rao bound of the speed of each meteor's light.
     """
-    bright, sigmas = (own.truth.meteors.snr >= BRIGHT).to_numpy(), []
+    bright, sigmas = (own.truth.meteors.snr >= BRIGHT_SNR).to_numpy(), []
     for k, light in bound.lights(own.truth.sources):
         if bright[k]:
             least, *_ = bound.least_errors(light, own.truth.background, len(own.frames))
@@ -557,7 +555,7 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
     rows = []
     for own in minieuso.sessions(given.seed, given.frames, world="second"):
         meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
-        row["meteors_of_snr_5"] = int((meteors.snr >= BRIGHT).sum())
+        row["meteors_of_snr_5"] = int((meteors.snr >= BRIGHT_SNR).sum())
         flat = pipeline.estimate_flat(own.frames)
         found = pipeline.find_meteors(own.frames, yaw_deg=own.sky.yaw_deg, flat=flat)
         rows.append(row | result(pipeline.match_events(found, meteors, len(own.frames)), meteors))

@@ -159,9 +159,9 @@ def skies(names: Sequence[int], learner: str) -> list[int]:
     return [name + EXTRA * k for name in names for k in (0, *EXTRAS[learner])]
 
 
-def crowded(names: Sequence[int]) -> list[int]:
-    """The crowded skies of the kinds of these sessions."""
-    return [name + EXTRA * k for name in names for k in EXTRAS["crowded"]]
+def crowded(names: Sequence[int], n: int | None = None) -> list[int]:
+    """The crowded skies of the kinds of these sessions; the first n of each kind, or all."""
+    return [name + EXTRA * k for name in names for k in EXTRAS["crowded"][:n]]
 
 
 def candidates(name: int, given: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
@@ -193,18 +193,18 @@ def tracks(name: int, given: argparse.Namespace, blind: bool = False) -> tuple[p
         own = kept_sky(name, given)
         first, (events, features, _) = judges(pair_of(name), given, "first"), candidates(name, given)
         events, features = finding.worth_a_fit(events, features, first)
-        weight = np.ones(len(events))
-        if name // EXTRA in EXTRAS["crowded"]:
+        weight, is_crowded = np.ones(len(events)), name // EXTRA in EXTRAS["crowded"]
+        if is_crowded:
             weight = thinned(features.first_probability, near(events, own.truth.meteors).any(axis=1), given.seed + name)
             events, features = (part[weight > 0].reset_index(drop=True) for part in (events, features))
             weight = weight[weight > 0]
         table, features = finding.judged_tracks(own.frames, events, features, Camera() if blind else camera_of(own))
         on_meteor = pd.Series(near(table, own.truth.meteors).any(axis=1), name="on_meteor")
-        if name // EXTRA in EXTRAS["crowded"]:
+        if is_crowded:
             usual = EXTRA_METEORS["judges"] / EXTRA_METEORS["crowded"]
             table["weight"] = weight[table.event] * np.where(on_meteor, usual, 1.0)
         keep(pd.concat([table.add_prefix("row_"), features, on_meteor], axis=1), path)
-        if name // EXTRA in EXTRAS["crowded"]:
+        if is_crowded:
             (given.work / f"sky_{name}.npy").unlink()  # 184 MB that nobody needs again
     kept = pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = kept.filter(regex="^row_").rename(columns=lambda column: column.removeprefix("row_"))
