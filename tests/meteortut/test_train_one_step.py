@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 
 from meteortut import pipeline
 from meteortut.chunking import ChunkGrid
 from meteortut.focal import FRAME_S, METEOR_KM_PX
 from meteortut.pipeline import MovingLight
+from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 from meteortut.simulate.minieuso.background import Background
 
@@ -239,6 +241,38 @@ def test_rows_and_features_survive_the_file(little, monkeypatch):
     pd.testing.assert_frame_equal(rows, table)
     pd.testing.assert_frame_equal(kept, features)
     assert on_meteor.tolist() == [True, False] and set(names) < set(kept)
+
+
+def test_tracks_of_a_crowded_sky_are_fitted_to_a_share_of_the_events(little, monkeypatch):
+    train, given = little.train, little.given
+    skies = {"networks": (2,), "judges": (1,), "tracks": (), "tracks, blind": (), "crowded": (10,)}
+    monkeypatch.setattr(train, "EXTRAS", skies)
+    monkeypatch.setattr(train, "EXTRA_METEORS", {"networks": 10, "judges": 5, "crowded": 15})
+    network = load_weights(pipeline.build_one_step(), Path(str(WEIGHTS)) / "one_step.safetensors")
+    monkeypatch.setattr(train, "train", lambda *_: network)
+    unsure = argparse.Namespace(probability=lambda table: expit(table.score.to_numpy() - 4.0))
+    monkeypatch.setattr(train, "judges", lambda *_: unsure)
+    events, _, _ = train.candidates(1007, given)
+    rows, features, on_meteor = train.tracks(1007, given)
+    assert tuple(features) == train.finding.SECOND_FEATURES and len(rows) == len(features) < len(events)
+    assert on_meteor.any() and not on_meteor.all()
+    once = 5 / 15  # a meteor of a sky with three times as many
+    assert set(rows.weight[on_meteor].round(6)) <= {round(k * once, 6) for k in (1, 4, 5)}
+    assert set(rows.weight[~on_meteor]) <= {1.0, 4.0, 5.0} and (rows.weight == 4).any()
+    assert not (given.work / "sky_1007.npy").exists()  # large, and needed no more
+    again, _, _ = train.tracks(1007, given)
+    pd.testing.assert_frame_equal(again, rows)
+
+
+def test_more_skies_add_up():
+    other = json.loads(WEIGHTS.joinpath("catalogue.json").read_text())["other_skies"]
+    kinds = pd.DataFrame(other["kinds"]).set_index("kind")
+    assert list(kinds.index) == list(minieuso.SESSION_METEORS) and other["skies"] % len(kinds) == 0
+    for key in ("meteors_of_snr_5", "found_of_snr_5", "found", "false"):
+        assert kinds[key].sum() == other[key]
+    share = kinds.found_of_snr_5 / kinds.meteors_of_snr_5
+    assert other["recall_bright"] == round(other["found_of_snr_5"] / other["meteors_of_snr_5"], 4)
+    assert share.min() < other["recall_bright_at_the_mix"] < share.max()
 
 
 def test_what_was_measured_of_the_fault_hangs_together():
