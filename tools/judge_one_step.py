@@ -234,8 +234,7 @@ def judge_catalogue(name: int, given: argparse.Namespace) -> dict[str, Any]:
     stages, unrest = {"events": events, "first judge": table, "second judge": kept}, unrest_of(own)
     return {
         "session": name,
-        "meteors": len(meteors),
-        "meteors_of_snr_5": int((meteors.snr >= BRIGHT_SNR).sum()),
+        **in_truth(meteors),
         **result(matching, meteors),
         "blind": result(pipeline.match_events(blind, meteors, n), meteors),
         "price": [
@@ -337,6 +336,11 @@ def at_precision(judged: Judged, frames: int, least: float = 0.95) -> dict[str, 
         "recall_at_precision_95": round(found / bright, 4),
         "interval": [round(k, 4) for k in exact_interval(found, bright)],
     }
+
+
+def in_truth(meteors: pd.DataFrame) -> dict[str, int]:
+    """How many meteors there were, and how many bright ones."""
+    return {"meteors": len(meteors), "meteors_of_snr_5": int((meteors.snr >= BRIGHT_SNR).sum())}
 
 
 def result(matching: pipeline.Matching, meteors: pd.DataFrame) -> dict[str, Any]:
@@ -558,10 +562,11 @@ def other_skies(given: argparse.Namespace) -> dict[str, Any]:
             continue
         second = training.judges(training.pair_of(name), given, "second")
         table, features, _ = training.tracks(name, given)
-        meteors, row = training.kept_sky(name, given).truth.meteors, {"sky": name}
+        meteors = training.kept_sky(name, given).truth.meteors
         kept = finding.reported(table.assign(score=second.probability(features)), features.trail, finding.THRESHOLD)
-        row |= {"meteors": len(meteors), "meteors_of_snr_5": int((meteors.snr >= BRIGHT_SNR).sum())}
-        rows.append(row | result(pipeline.match_events(kept, meteors, given.frames), meteors))
+        rows.append(
+            {"sky": name} | in_truth(meteors) | result(pipeline.match_events(kept, meteors, given.frames), meteors)
+        )
     counts = {key: sum(row[key] for row in rows) for key in ("meteors", "meteors_of_snr_5")}
     kinds = pd.DataFrame(rows).groupby([row["sky"] % training.EXTRA for row in rows])
     by_kind = kinds[["meteors_of_snr_5", "found_of_snr_5", "found", "false"]].sum()
@@ -587,11 +592,11 @@ def second_world(given: argparse.Namespace) -> dict[str, Any]:
     """The shipped finder on the eight skies of the second world, that no setting was chosen on."""
     rows = []
     for own in minieuso.sessions(given.seed, given.frames, world="second"):
-        meteors, row = own.truth.meteors, {"session": own.name, "meteors": len(own.truth.meteors)}
-        row["meteors_of_snr_5"] = int((meteors.snr >= BRIGHT_SNR).sum())
+        meteors = own.truth.meteors
         flat = pipeline.estimate_flat(own.frames)
         found = pipeline.find_meteors(own.frames, yaw_deg=own.sky.yaw_deg, flat=flat)
-        rows.append(row | result(pipeline.match_events(found, meteors, len(own.frames)), meteors))
+        matching = pipeline.match_events(found, meteors, len(own.frames))
+        rows.append({"session": own.name} | in_truth(meteors) | result(matching, meteors))
         print("second world", rows[-1], flush=True)
     return totals(rows, rows, given.frames) | {"sessions": rows}
 
