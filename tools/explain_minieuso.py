@@ -3,15 +3,17 @@
     python tools/explain_minieuso.py --work FOLDER --folds FOLDER [--out meteortut/weights]
 
 ``--folds`` is the folder of ``tools/train_minieuso.py``. Smaller trainings than there, all of one size and judged on
-all chunks of session 12, which takes no part: three ways of scaling, fewer and more examples, and the same network on
-a sky without clouds, land, cities and transients. The networks of the eight folds, as they are: chunks that hold a
-meteor's peak well inside against those that cut it off, and how often a score means what it says. Writes
-``minieuso_why.json``. About twelve minutes of a core.
+all chunks of session 12, which takes no part: three ways of scaling, fewer and more examples, single frames instead of
+bells, chunks without a meteor drawn evenly, and the same network on a sky without clouds, land, cities and transients.
+The fold of session 12 once more, as it was trained, but for the choice of hard examples. The networks of the eight
+folds, as they are: chunks that hold a meteor's peak well inside against those that cut it off, and how often a score
+means what it says. Writes ``minieuso_why.json``. About half an hour of a core, 11 GiB of memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import time
 from dataclasses import replace
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import train_minieuso as folds_of
 from train_minieuso import session, write_json
 
 from meteortut import pipeline
@@ -30,7 +33,7 @@ from meteortut.simulate import minieuso
 
 #: Sessions to learn from, session to judge on; chunks of either kind from each, and passes over them.
 LEARN, TEST = (5, 6, 8, 11, 14), 12
-N_METEOR, N_NOTHING, EPOCHS = 5000, 8000, 6
+N_METEOR, N_NOTHING, EPOCHS, DROPOUT = 5000, 8000, 6, 0.1
 SHARES = (0.05, 0.15, 0.4, 1.0)
 #: A peak is well inside a chunk when it is this far from its ends and sides, frames and pixels.
 INSIDE = np.array([8, 1, 1])
@@ -49,41 +52,51 @@ def sky(name: int, quiet: bool, given: argparse.Namespace) -> tuple[Any, Any]:
     return minieuso.simulate_session(given.frames, n_meteors, [given.seed, 900 + name], sky=quiet_sky)
 
 
-def cut(name: int, quiet: bool, given: argparse.Namespace) -> Cut:
-    """Chunks in counts to learn from, and which hold a meteor."""
+def cut(name: int, quiet: bool, given: argparse.Namespace, evenly: bool = False) -> Cut:
+    """Chunks in counts to learn from, and which hold a meteor; the others drawn by how bright they get, or evenly."""
     (frames, truth), rng = sky(name, quiet, given), np.random.default_rng([given.seed, name])
     dense, grid = ChunkGrid(frames.shape, step=examples.DENSE_STEP), ChunkGrid(frames.shape)
     meteor = np.flatnonzero(label_chunks(dense, truth.voxels) == METEOR)
     nothing = label_chunks(grid, truth.voxels) == NOTHING
-    parts = [
-        (dense, examples.draw_some(meteor, N_METEOR, rng)),
-        (grid, examples.draw_by_brightness(examples.brightness(frames, grid), nothing, N_NOTHING, rng)),
-    ]
+    parts = [(dense, examples.draw_some(meteor, N_METEOR, rng))]
+    if evenly:
+        parts.append((grid, examples.draw_some(np.flatnonzero(nothing), N_NOTHING, rng)))
+    else:
+        bright = examples.brightness(frames, grid)
+        parts.append((grid, examples.draw_by_brightness(bright, nothing, N_NOTHING, rng)))
     chunks = [np.asarray(part, np.float32) for which, index in parts for part in which.cut(frames, index)]
     return np.concatenate(chunks), np.arange(sum(map(len, chunks))) < len(parts[0][1])
 
 
-def trained(cuts: list[Cut], how: str, share: float, given: argparse.Namespace) -> tuple[Any, int]:
-    """The published network, trained on a share of the examples in one way of scaling."""
+def trained(
+    cuts: list[Cut], how: str, share: float, given: argparse.Namespace, on_bells: bool = True
+) -> tuple[Any, int]:
+    """The published network, trained on a share of the examples in one way of scaling, on bells or on single frames."""
     rng = np.random.default_rng(given.seed)
     kept = [rng.random(len(chunks)) < share for chunks, _ in cuts]
+    change = bells.to_bells if on_bells else np.asarray
     chunks = [
-        bells.to_bells(scale_chunks(part[own], how)).astype(np.float16)
-        for (part, _), own in zip(cuts, kept, strict=True)
+        change(scale_chunks(part[own], how)).astype(np.float16) for (part, _), own in zip(cuts, kept, strict=True)
     ]
     labels = np.concatenate([is_meteor[own] for (_, is_meteor), own in zip(cuts, kept, strict=True)])
-    small = pipeline.build_cnn(frames=24, dropout=0.1, seed=given.seed)
-    bells.start_at_bells(small, given.seed)
+    small = pipeline.build_cnn(frames=chunks[0].shape[1], dropout=DROPOUT, seed=given.seed)
+    if on_bells:
+        bells.start_at_bells(small, given.seed)
     # as many steps for each share, but for the smallest, which would repeat its examples more than 40 times
     pipeline.fit(small, np.concatenate(chunks), labels, given.seed, min(round(EPOCHS / share), 40))
-    return bells.fold_bells(small, pipeline.build_cnn()), len(labels)
+    return bells.fold_bells(small, pipeline.build_cnn()) if on_bells else small, len(labels)
 
 
 def scored(model: Any, frames: Any, truth: Any, how: str) -> dict[str, Any]:
     """Areas over all clear chunks of a sky, and meteors lost."""
     grid = ChunkGrid(frames.shape)
-    labels = label_chunks(grid, truth.voxels)
     scores = pipeline.score_batches(model, grid.batches(frames, 2048), lambda batch: scale_chunks(batch, how))
+    return judged(scores, grid, truth)
+
+
+def judged(scores: np.ndarray, grid: ChunkGrid, truth: Any) -> dict[str, Any]:
+    """Areas over all clear chunks, and meteors lost, by the scores of all chunks."""
+    labels = label_chunks(grid, truth.voxels)
     clear, best = labels != AMBIGUOUS, judging.peak_scores(grid, scores, truth.meteors)
     areas = judging.curve_areas(labels[clear] == METEOR, scores[clear])
     return {key: round(value, 4) for key, value in areas.items()} | {
@@ -107,11 +120,33 @@ def experiments(given: argparse.Namespace) -> dict[str, Any]:
         learning.append({"share": share, "n_chunks": n} | scored(model, *test, "pixel"))
         say(learning[-1])
     learning.append({"share": 1.0} | {key: value for key, value in scalings[-1].items() if key != "scaling"})
+    recipes = []
+    for on_bells, evenly in ((False, False), (True, True), (False, True)):
+        if on_bells:
+            cuts = [cut(name, False, given, evenly) for name in LEARN]
+        model, n = trained(cuts, "pixel", 1.0, given, on_bells)
+        recipes.append({"bells": on_bells, "evenly": evenly, "n_chunks": n} | scored(model, *test, "pixel"))
+        say(recipes[-1])
     del cuts
     model, n = trained([cut(name, True, given) for name in LEARN], "pixel", 1.0, given)
     quiet = {"n_chunks": n} | scored(model, *sky(TEST, True, given), "pixel")
     say(quiet)
-    return {"scalings": scalings, "learning": learning, "quiet_sky": quiet}
+    return {"scalings": scalings, "learning": learning, "recipes": recipes, "quiet_sky": quiet}
+
+
+def without_hard(given: argparse.Namespace) -> dict[str, Any]:
+    """The fold of session 12 as it was trained, but with every chunk of a kind as likely in a pass as any other."""
+    epochs = len(json.loads((given.folds / f"fold_{TEST}.json").read_text())["cnn_loss"])
+    own = argparse.Namespace(work=given.folds, frames=given.frames, seed=given.seed, examples=1.0, epochs=epochs)
+    parts = [folds_of.draw(name, own) for name in minieuso.SESSION_METEORS if name != TEST]
+    chunks, labels = [part.chunks for part in parts], [part.is_meteor for part in parts]
+    del parts
+    model, _ = folds_of.train_cnn(chunks, labels, TEST, own, hard=False)
+    (frames, truth), n_chunks = sky(TEST, False, given), sum(map(len, labels))
+    grid = ChunkGrid(frames.shape)
+    found = judged(judging.turned_scores(frames, model, grid), grid, truth)
+    say(found)
+    return {"epochs": epochs, "n_chunks": n_chunks} | found
 
 
 def folds(given: argparse.Namespace) -> dict[str, Any]:
@@ -168,6 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
         "learn": LEARN,
         "test": TEST,
         "epochs": EPOCHS,
+        "without_hard": without_hard(given),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
         **folds(given),
         **experiments(given),

@@ -556,17 +556,18 @@ def other_skies(given: argparse.Namespace) -> dict[str, Any]:
     They have taught the judges of the other kinds, but nothing was chosen by how they were judged themselves. Response and drift
     are known.
     """
-    rows = []
+    rows, why = [], []
     for name in training.skies(given.sessions, "tracks"):
         if name < training.EXTRA:
             continue
         second = training.judges(training.pair_of(name), given, "second")
+        events, _, _ = training.candidates(name, given)
         table, features, _ = training.tracks(name, given)
-        meteors = training.kept_sky(name, given).truth.meteors
+        own = training.kept_sky(name, given)
         kept = finding.reported(table.assign(score=second.probability(features)), features.trail, finding.THRESHOLD)
-        rows.append(
-            {"sky": name} | in_truth(meteors) | result(pipeline.match_events(kept, meteors, given.frames), meteors)
-        )
+        matching = pipeline.match_events(kept, own.truth.meteors, given.frames)
+        rows.append({"sky": name} | in_truth(own.truth.meteors) | result(matching, own.truth.meteors))
+        why += lost(own, {"events": events, "first judge": table, "second judge": kept}, matching)
     counts = {key: sum(row[key] for row in rows) for key in ("meteors", "meteors_of_snr_5")}
     kinds = pd.DataFrame(rows).groupby([row["sky"] % training.EXTRA for row in rows])
     by_kind = kinds[["meteors_of_snr_5", "found_of_snr_5", "found", "false"]].sum()
@@ -580,6 +581,7 @@ def other_skies(given: argparse.Namespace) -> dict[str, Any]:
             float(np.average(by_kind.found_of_snr_5 / by_kind.meteors_of_snr_5, weights=share)), 4
         ),
         "kinds": by_kind.rename_axis("kind").reset_index().to_dict("records"),
+        "lost_by": count_kinds(np.array([one["lost_by"] for one in why], object)),
     }
 
 

@@ -2,11 +2,12 @@
 
     python tools/train_minieuso.py --work FOLDER [--folds 5 6 7 8 11 12 13 14] [--epochs 10] [--seed 1] [--out meteortut/weights]
 
-Works on the frozen first world. Examples come from the seven sessions and from one more, crowded sky of each of the
-seven kinds; nothing of the session that is judged takes part. The recipe was chosen on the fold of session 12. Every part is
-kept in FOLDER and found again, so that a run may be stopped and resumed, and folds may be trained by several processes. Writes
-``minieuso.json`` for the folds that are done, and the two networks of the fold of ``--ship``. ``seconds`` are of the processor.
-About five minutes of a core per fold and half a minute per session for its examples, 2 GiB of memory, 2.5 GB on disk.
+Works on the frozen first world. Examples come from the seven sessions and from five more, crowded skies of each of the
+seven kinds; nothing of the session that is judged takes part, nor another sky of its kind. The first network is shown
+hard examples more often. The recipe was chosen on the fold of session 12. Every part is kept in FOLDER and found again,
+so that a run may be stopped and resumed, and folds may be trained by several processes. Writes ``minieuso.json`` for
+the folds that are done, and the two networks of the fold of ``--ship``. ``seconds`` are of the processor. About eleven
+minutes of a core per fold and one per session for its examples, 11 GiB of memory, 6 GB on disk.
 """
 
 from __future__ import annotations
@@ -22,18 +23,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 from meteortut import pipeline
 from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import bells, examples, judging
+from meteortut.pipeline.training import half_cosine
 from meteortut.pipeline.weights import load_weights, save_weights
 from meteortut.simulate import minieuso
 
 LIBRARIES = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow-cpu")
-#: Chunks of either kind from a session, and from the extra sky of its kind; frames and meteors of that sky.
-OWN, EXTRA, EXTRA_SKY = (8_000, 12_000), (10_000, 12_000), (24_000, 1_200)
-BATCH, MLP_BATCH, MLP_EPOCHS = 128, 512, 8
+#: Chunks of either kind at most from a session, and from each extra sky of its kind; how many of these, their frames and meteors.
+OWN, EXTRA, EXTRA_SKIES, EXTRA_SKY = (8_000, 25_000), (8_000, 20_000), 5, (24_000, 1_200)
+DROPOUT, RATE, BATCH, MLP_BATCH, MLP_EPOCHS = 0.05, 2e-3, 256, 512, 8
+#: After so many passes all examples are scored anew; how likely a chunk without a meteor takes part in a pass is proportional to
+#: its score, or to this one where that is lower (all chosen on the fold of session 12).
+RESCORE, LEAST_CHANCE = 2, 0.03
 #: Prevalence at which PR AUC is given besides the test's own.
 PREVALENCE = 0.01
 #: Zotov et al. 2023: session → measure.
@@ -62,18 +69,18 @@ def session(name: int, given: argparse.Namespace) -> minieuso.Session:
 
 
 def draw(name: int, given: argparse.Namespace) -> examples.Examples:
-    """Examples of one session and of the extra sky of its kind, drawn once."""
+    """Examples of one session and of the extra skies of its kind, drawn once."""
     path = given.work / f"examples_{name}.npz"
     if not path.exists():
-        own = session(name, given)
-        scale = given.examples
-        parts = [examples.session_examples(own.frames, own.truth, *(round(n * scale) for n in OWN), [given.seed, name])]
-        sky = minieuso.SKIES["first"][name]
-        n_frames, n_meteors = (round(n * scale) for n in EXTRA_SKY)
-        frames, truth = minieuso.simulate_session(n_frames, n_meteors, [given.seed, 500 + name], sky=sky)
-        parts.append(
-            examples.session_examples(frames, truth, *(round(n * scale) for n in EXTRA), [given.seed, 600 + name])
+        own, sky = session(name, given), minieuso.SKIES["first"][name]
+        of_own, of_extra, (n_frames, n_meteors) = (
+            [round(n * given.examples) for n in some] for some in (OWN, EXTRA, EXTRA_SKY)
         )
+        parts = [examples.session_examples(own.frames, own.truth, *of_own, [given.seed, name])]
+        for k in range(EXTRA_SKIES):
+            seeds = [[given.seed, first + name + 1000 * k] for first in (500, 600)]
+            frames, truth = minieuso.simulate_session(n_frames, n_meteors, seeds[0], sky=sky)
+            parts.append(examples.session_examples(frames, truth, *of_extra, seeds[1]))
         write(path, lambda part: np.savez(part, **vars(examples.join_examples(parts))))
     with np.load(path) as kept:
         return examples.Examples(**kept)
@@ -96,18 +103,18 @@ def write_json(path: Path, content: Any) -> None:
 def train(name: int, given: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     """Train both networks on all sessions but one."""
     begin = time.process_time()
-    learn = examples.join_examples([draw(other, given) for other in given.sessions if other != name])
+    parts = [draw(other, given) for other in given.sessions if other != name]
     drawn = time.process_time()
-    small = pipeline.build_cnn(frames=24, dropout=0.1, seed=given.seed)
-    bells.start_at_bells(small, given.seed)
-    losses = pipeline.fit(small, learn.chunks, learn.is_meteor, given.seed, given.epochs, BATCH)
-    cnn = bells.fold_bells(small, pipeline.build_cnn())
+    cnn, losses = train_cnn([part.chunks for part in parts], [part.is_meteor for part in parts], name, given)
     fitted = time.process_time()
+    is_meteor = np.concatenate([part.is_meteor for part in parts])
+    pixels, is_hit = (np.concatenate([getattr(part, key) for part in parts]) for key in ("pixels", "is_hit"))
+    del parts
     mlp = pipeline.build_mlp(seed=given.seed)
-    mlp_losses = pipeline.fit_pixels(mlp, learn.pixels, learn.is_hit, given.seed, MLP_EPOCHS, MLP_BATCH)
+    mlp_losses = pipeline.fit_pixels(mlp, pixels, is_hit, given.seed, MLP_EPOCHS, MLP_BATCH)
     notes = {
-        "n_chunks": [int(learn.is_meteor.sum()), int((~learn.is_meteor).sum())],
-        "n_pixels": [int(learn.is_hit.sum()), int((~learn.is_hit).sum())],
+        "n_chunks": [int(is_meteor.sum()), int((~is_meteor).sum())],
+        "n_pixels": [int(is_hit.sum()), int((~is_hit).sum())],
         "cnn_loss": [round(value, 4) for value in losses],
         "mlp_loss": [round(value, 4) for value in mlp_losses],
         "seconds": {
@@ -117,6 +124,54 @@ def train(name: int, given: argparse.Namespace) -> tuple[Any, Any, dict[str, Any
         },
     }
     return cnn, mlp, notes
+
+
+def train_cnn(
+    chunks: list[np.ndarray], labels: list[np.ndarray], name: int, given: argparse.Namespace, hard: bool = True
+) -> tuple[Any, list[float]]:
+    """Train the first network: in each pass on all meteor chunks and on about as many others.
+
+    ``hard``: of these the likelier, the more they look like a meteor to the network so far; otherwise all alike.
+    """
+    small = pipeline.build_cnn(frames=24, dropout=DROPOUT, seed=given.seed)
+    bells.start_at_bells(small, given.seed)
+    rng, losses, chance = np.random.default_rng([given.seed, name]), [], [np.ones(len(own)) for own in labels]
+    for turn in range(given.epochs):
+        if hard and turn and turn % RESCORE == 0:
+            chance = [np.maximum(scores(small, own), LEAST_CHANCE) for own in chunks]
+        others = sum(float(c[~own].sum()) for c, own in zip(chance, labels, strict=True))
+        wanted = sum(int(own.sum()) for own in labels) / max(others, 1.0)  # a few come out above one
+        rows = [own | (rng.random(len(own)) < wanted * c) for c, own in zip(chance, labels, strict=True)]
+        small.optimizer.learning_rate = RATE * half_cosine(turn, given.epochs)
+        some, of_some = (
+            np.concatenate([own[row] for own, row in zip(part, rows, strict=True)]) for part in (chunks, labels)
+        )
+        losses += pipeline.fit(small, some, of_some, [given.seed, name, turn], 1, BATCH)
+        print(name, turn, len(some), f"{losses[-1]:.4f} {time.process_time():.0f} s", flush=True)
+    calibrate(small, np.concatenate([scores(small, own) for own in chunks]), np.concatenate(labels))
+    return bells.fold_bells(small, pipeline.build_cnn()), losses
+
+
+def scores(model: Any, chunks: np.ndarray) -> np.ndarray:
+    """Probability of "meteor" of each example: (n,)."""
+    batches = (chunks[k : k + 4096] for k in range(0, len(chunks), 4096))
+    return pipeline.score_batches(model, batches, lambda own: own.astype(np.float32))
+
+
+def calibrate(model: Any, probability: np.ndarray, is_meteor: np.ndarray) -> None:
+    """Move the last bias until the mean scores of meteor chunks and of the others, among all examples, add up to one.
+
+    So scores are right on average where both are equally many. Harder chunks than the examples are on average made them too low.
+    One number mends the mean alone, and for the examples; it moves what a score of one half means, but no area.
+    """
+    log_odds = logit(np.clip(probability.astype(float), 1e-7, 1 - 1e-7))
+
+    def excess(shift: float) -> float:
+        score = expit(log_odds + shift)
+        return float(score[is_meteor].mean() + score[~is_meteor].mean() - 1)
+
+    *others, bias = model.get_weights()
+    model.set_weights([*others, bias + np.float32(brentq(excess, -20, 20))])
 
 
 def judge(name: int, cnn: Any, mlp: Any, given: argparse.Namespace) -> dict[str, Any]:
@@ -163,6 +218,44 @@ def fold(name: int, given: argparse.Namespace) -> None:
     write_json(path, {"session": name} | judge(name, cnn, mlp, given) | notes)
 
 
+def check_recipe(given: argparse.Namespace, recipe: dict[str, Any]) -> None:
+    """Refuse a folder whose parts were made in another way; parts are found again by their names alone."""
+    path, own = given.work / "recipe.json", json.loads(json.dumps(recipe))
+    if not path.exists():
+        write_json(path, own)
+    kept = json.loads(path.read_text())
+    other = [name for name in own if kept.get(name) != own[name]]
+    if other:
+        raise SystemExit(f"{given.work} holds parts made with other {', '.join(other)}; take an empty folder.")
+
+
+def recipe_of(given: argparse.Namespace) -> dict[str, Any]:
+    """How examples are drawn and networks trained."""
+    return {
+        "seed": given.seed,
+        "frames_per_session": given.frames,
+        "scaling": "pixel",
+        "bells": {"step": bells.STEP, "sigma": bells.SIGMA, "gain": bells.GAIN},
+        "examples": {
+            "own": OWN,
+            "extra": EXTRA,
+            "extra_skies": EXTRA_SKIES,
+            "extra_sky": EXTRA_SKY,
+            "share": given.examples,
+        },
+        "training": {
+            "epochs": given.epochs,
+            "batch": BATCH,
+            "rate": RATE,
+            "dropout": DROPOUT,
+            "rescore": RESCORE,
+            "least_chance": LEAST_CHANCE,
+            "mlp_epochs": MLP_EPOCHS,
+            "mlp_batch": MLP_BATCH,
+        },
+    }
+
+
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Means and sums over folds, with exact intervals."""
 
@@ -195,12 +288,7 @@ def report(given: argparse.Namespace) -> None:
     content = {
         "script": "tools/train_minieuso.py",
         "world": "first",
-        "seed": given.seed,
-        "frames_per_session": given.frames,
-        "scaling": "pixel",
-        "bells": {"step": bells.STEP, "sigma": bells.SIGMA, "gain": bells.GAIN},
-        "examples": {"own": OWN, "extra": EXTRA, "extra_sky": EXTRA_SKY, "share": given.examples},
-        "training": {"epochs": given.epochs, "batch": BATCH, "mlp_epochs": MLP_EPOCHS, "mlp_batch": MLP_BATCH},
+        **recipe_of(given),
         "turns": 4,
         "prevalence": PREVALENCE,
         "recipe_chosen_on": 12,
@@ -235,6 +323,7 @@ def main(arguments: list[str] | None = None) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
     given.work.mkdir(parents=True, exist_ok=True)
     given.out.mkdir(parents=True, exist_ok=True)
+    check_recipe(given, recipe_of(given))
     for name in given.sessions if given.folds is None else given.folds:
         if given.draw_only:
             draw(name, given)

@@ -21,7 +21,6 @@ GiB of memory, 18 GB of disk.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from train_minieuso import session, write, write_json
+from train_minieuso import check_recipe, session, write
 
 from meteortut import pipeline
 from meteortut.pipeline import finding, voxels
@@ -244,9 +243,9 @@ def taught(parts: list[tuple[pd.DataFrame, pd.DataFrame, np.ndarray]], given: ar
     return fit_judge(pd.concat(features), np.concatenate(is_meteor), given.seed, *HOW[which], weight=weight)
 
 
-def check_recipe(given: argparse.Namespace) -> None:
-    """Refuse a folder whose parts were made in another way; parts are found again by their names alone."""
-    recipe = {
+def recipe_of(given: argparse.Namespace) -> dict[str, Any]:
+    """How parts are made."""
+    return {
         "seed": given.seed,
         "frames": given.frames,
         "rounds": ROUNDS,
@@ -256,13 +255,6 @@ def check_recipe(given: argparse.Namespace) -> None:
         "judges": HOW,
         "trees": TREES,
     }
-    path, own = given.work / "recipe.json", json.loads(json.dumps(recipe))
-    if not path.exists():
-        write_json(path, own)
-    kept = json.loads(path.read_text())
-    other = [name for name in own if kept.get(name) != own[name]]
-    if other:
-        raise SystemExit(f"{given.work} holds parts made with other {', '.join(other)}; take an empty folder.")
 
 
 def pair_of(name: int) -> int:
@@ -297,7 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(given.threads)
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
     given.work.mkdir(parents=True, exist_ok=True)
-    check_recipe(given)
+    check_recipe(given, recipe_of(given))
     for stage in STAGES[: STAGES.index(given.until) + 1]:
         for pair in given.pairs:
             if stage == "networks":

@@ -112,14 +112,17 @@ def fit_cosine(model: keras.Model, data: Shuffled, epochs: int) -> list[float]:
         Mean loss of each epoch.
     """
     most = float(model.optimizer.learning_rate)
-    slower = keras.callbacks.LearningRateScheduler(
-        lambda epoch: most * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / epochs)) / 2)
-    )
+    slower = keras.callbacks.LearningRateScheduler(lambda epoch: most * half_cosine(epoch, epochs))
     # the data set shuffles by its own generator; Keras would shuffle once more, by a global one
     history = model.fit(data, epochs=epochs, verbose=0, callbacks=[slower], shuffle=False).history
     data.examples = data.labels = np.empty(0, np.float32)
     model.optimizer.learning_rate = most  # so that training can go on
     return [float(loss) for loss in history["loss"]]
+
+
+def half_cosine(epoch: int, epochs: int) -> float:
+    """Share of the learning rate that an epoch has, from 0: from 1 down towards a hundredth."""
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
 def score_batches(

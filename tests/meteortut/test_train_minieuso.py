@@ -262,6 +262,37 @@ def test_a_judge_of_pixels_counts_each_hit_pixel_once(sky):
     assert rows["n_hit_in_chunks"] > rows["hit_pixels"]  # chunks overlap
 
 
+def test_hard_examples_are_shown_more_often_and_every_meteor_each_time(tool, monkeypatch):
+    """A chunk's score is written on it, and training is watched."""
+    rng, seen = np.random.default_rng(4), []
+    labels = [np.arange(600) < 60, np.arange(900) < 140]
+    chunks = [np.repeat(rng.random(len(own)), 24 * 64).reshape(-1, 24, 8, 8).astype(np.float16) for own in labels]
+    monkeypatch.setattr(tool, "scores", lambda _, own: own[:, 0, 0, 0].astype(float) ** 4)
+    monkeypatch.setattr(tool.pipeline, "fit", lambda _, own, is_meteor, *__: seen.append((own, is_meteor)) or [0.0])
+    given = argparse.Namespace(seed=1, epochs=4)
+    tool.train_cnn(chunks, labels, 5, given)
+    assert len(seen) == 4
+    assert all(is_meteor.sum() == 200 and 130 < (~is_meteor).sum() < 250 for _, is_meteor in seen)
+    others = [own[~is_meteor][:, 0, 0, 0].astype(float) for own, is_meteor in seen]
+    assert max(own.mean() for own in others[:2]) < 0.6 < 0.7 < min(own.mean() for own in others[2:])
+    assert min(others[2]) < 0.5  # an easy one comes now and then
+    seen.clear()
+    tool.train_cnn(chunks, labels, 5, given, hard=False)
+    assert max(own[~is_meteor][:, 0, 0, 0].mean() for own, is_meteor in seen) < 0.6
+
+
+def test_calibrated_scores_are_right_where_both_kinds_are_equally_many(tool):
+    model = pipeline.build_cnn(frames=24, seed=3)
+    chunks = np.random.default_rng(1).normal(size=(400, 24, 8, 8)).astype(np.float16)
+    is_meteor = np.arange(400) < 37
+    before = tool.scores(model, chunks)
+    assert np.allclose(before, model.predict(chunks.astype(np.float32), verbose=0)[:, 0], atol=1e-6)
+    tool.calibrate(model, before, is_meteor)
+    after = tool.scores(model, chunks)
+    assert after[is_meteor].mean() + after[~is_meteor].mean() == pytest.approx(1, abs=1e-3)
+    assert np.diff(after[np.argsort(before)]).min() > -1e-7
+
+
 # one small fold
 
 
@@ -276,7 +307,7 @@ def test_a_fold_runs_from_end_to_end(small_fold):
     assert row["lost_among_those"] <= row["meteors_without_a_meteor_chunk"] <= 65
     assert row["cnn"]["roc_auc"] > 0.6  # it learned something, from next to nothing
     assert row["mlp"]["roc_auc"] > 0.9
-    assert row["cnn_loss"][-1] < row["cnn_loss"][0]
+    assert row["cnn_loss"][-1] < row["cnn_loss"][2]  # from the third pass on examples are hard
     digest = hashlib.sha256((work / "out" / "minieuso_cnn.safetensors").read_bytes()).hexdigest()
     assert report["shipped"]["cnn"] == {"not_trained_on": 5, "sha256": digest}
 
@@ -287,6 +318,8 @@ def test_a_finished_fold_is_not_trained_again(small_fold, tool, monkeypatch):
     before = (work / "out" / "minieuso.json").read_bytes()
     tool.main(arguments)
     assert (work / "out" / "minieuso.json").read_bytes() == before
+    with pytest.raises(SystemExit, match="other training"):
+        tool.main([*arguments, "--epochs", "5"])
     assert not list(work.glob("*.part*"))
 
 

@@ -222,10 +222,11 @@ def test_another_sky_is_kept_with_its_truth(little):
 
 def test_a_folder_of_another_recipe_is_refused(little):
     train, given = little.train, little.given
-    train.check_recipe(given)
-    train.check_recipe(given)
+    train.check_recipe(given, train.recipe_of(given))
+    train.check_recipe(given, train.recipe_of(given))
     with pytest.raises(SystemExit, match="seed"):
-        train.check_recipe(argparse.Namespace(**vars(given) | {"seed": 2}))
+        other = argparse.Namespace(**vars(given) | {"seed": 2})
+        train.check_recipe(other, train.recipe_of(other))
 
 
 def test_rows_and_features_survive_the_file(little, monkeypatch):
@@ -273,6 +274,7 @@ def test_more_skies_add_up():
     share = kinds.found_of_snr_5 / kinds.meteors_of_snr_5
     assert other["recall_bright"] == round(other["found_of_snr_5"] / other["meteors_of_snr_5"], 4)
     assert share.min() < other["recall_bright_at_the_mix"] < share.max()
+    assert sum(other["lost_by"].values()) == other["meteors_of_snr_5"] - other["found_of_snr_5"]
 
 
 def test_what_was_measured_of_the_fault_hangs_together():
@@ -280,6 +282,9 @@ def test_what_was_measured_of_the_fault_hangs_together():
     assert why["test"] not in why["learn"]
     by_share = [row["n_chunks"] for row in why["learning"]]
     assert by_share == sorted(by_share)
+    tried = {(row["bells"], row["evenly"]) for row in why["recipes"]}
+    assert tried == {(False, False), (True, True), (False, True)}  # one change, the other, and both
+    assert {row["meteors"] for row in (*why["recipes"], why["without_hard"])} == {minieuso.SESSION_METEORS[why["test"]]}
     assert why["learning"][-1]["roc_auc"] == next(r["roc_auc"] for r in why["scalings"] if r["scaling"] == "pixel")
     folds = json.loads(WEIGHTS.joinpath("minieuso.json").read_text())["folds"]
     for row, fold in zip(why["cut_off"], folds, strict=True):
