@@ -31,7 +31,7 @@ from meteortut.pipeline import bells, examples, judging
 from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 
-#: Sessions to learn from, session to judge on; chunks of either kind from each, and passes over them.
+#: Sessions to learn from, session to judge on; chunks of either kind from each, passes over them, and dropout.
 LEARN, TEST = (5, 6, 8, 11, 14), 12
 N_METEOR, N_NOTHING, EPOCHS, DROPOUT = 5000, 8000, 6, 0.1
 SHARES = (0.05, 0.15, 0.4, 1.0)

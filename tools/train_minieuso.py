@@ -218,15 +218,15 @@ def fold(name: int, given: argparse.Namespace) -> None:
     write_json(path, {"session": name} | judge(name, cnn, mlp, given) | notes)
 
 
-def check_recipe(given: argparse.Namespace, recipe: dict[str, Any]) -> None:
+def check_recipe(path: Path, recipe: dict[str, Any]) -> None:
     """Refuse a folder whose parts were made in another way; parts are found again by their names alone."""
-    path, own = given.work / "recipe.json", json.loads(json.dumps(recipe))
+    own = json.loads(json.dumps(recipe))
     if not path.exists():
         write_json(path, own)
     kept = json.loads(path.read_text())
     other = [name for name in own if kept.get(name) != own[name]]
     if other:
-        raise SystemExit(f"{given.work} holds parts made with other {', '.join(other)}; take an empty folder.")
+        raise SystemExit(f"{path.parent} holds parts made with other {', '.join(other)}; take an empty folder.")
 
 
 def recipe_of(given: argparse.Namespace) -> dict[str, Any]:
@@ -323,7 +323,7 @@ def main(arguments: list[str] | None = None) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
     given.work.mkdir(parents=True, exist_ok=True)
     given.out.mkdir(parents=True, exist_ok=True)
-    check_recipe(given, recipe_of(given))
+    check_recipe(given.work / "recipe_minieuso.json", recipe_of(given))
     for name in given.sessions if given.folds is None else given.folds:
         if given.draw_only:
             draw(name, given)

@@ -289,7 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(given.threads)
         tf.config.threading.set_inter_op_parallelism_threads(given.threads)
     given.work.mkdir(parents=True, exist_ok=True)
-    check_recipe(given, recipe_of(given))
+    check_recipe(given.work / "recipe.json", recipe_of(given))
     for stage in STAGES[: STAGES.index(given.until) + 1]:
         for pair in given.pairs:
             if stage == "networks":

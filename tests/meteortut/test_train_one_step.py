@@ -221,12 +221,12 @@ def test_another_sky_is_kept_with_its_truth(little):
 
 
 def test_a_folder_of_another_recipe_is_refused(little):
-    train, given = little.train, little.given
-    train.check_recipe(given, train.recipe_of(given))
-    train.check_recipe(given, train.recipe_of(given))
+    train, given, path = little.train, little.given, little.given.work / "recipe.json"
+    train.check_recipe(path, train.recipe_of(given))
+    train.check_recipe(path, train.recipe_of(given))
     with pytest.raises(SystemExit, match="seed"):
         other = argparse.Namespace(**vars(given) | {"seed": 2})
-        train.check_recipe(other, train.recipe_of(other))
+        train.check_recipe(path, train.recipe_of(other))
 
 
 def test_rows_and_features_survive_the_file(little, monkeypatch):
