@@ -5,10 +5,10 @@ it.
 
 ``--work`` is the folder of ``tools/train_one_step.py``, ``--folds`` that of ``tools/train_minieuso.py``; without it the curves
 of two steps stay as the last report has them, which is right while ``minieuso.json`` stays. Writes
-``one_step.json`` (scores of chunks, lost meteors, recall against false alarms of both ways) and ``catalogue.json``
-(``find_meteors``: recall, precision, rows per meteor, which rows are false and which meteors lost, errors of the motion, and
-what second judges come to that were taught under fewer skies, and the same catalogue under more skies of the same kinds). About
-half an hour of a core.
+``one_step.json`` (scores of chunks, lost meteors, recall against false alarms of both ways, and what of the recall is
+chance) and ``catalogue.json`` (``find_meteors``: recall, precision, rows per meteor, which rows are false and which
+meteors lost, errors of the motion, and what second judges come to that were taught under fewer skies, and the same
+catalogue under more skies of the same kinds). About half an hour of a core.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import json
 import platform
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from train_minieuso import session, write_json
 
 from meteortut import pipeline
 from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge_detections
+from meteortut.chunking.merging import linked
 from meteortut.focal import FRAME_S, METEOR_KM_PX, off_ground, to_focal
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
@@ -38,15 +40,25 @@ from meteortut.pipeline.step_features import STEP
 from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 
+#: Meteors are moved in time by one, two, … of so many parts of a session, to see how many of them boxes hold by chance.
+PARTS = 12
 #: Log odds, and probabilities, at which the curves are read.
 STEP_THRESHOLDS = np.arange(-3.0, 6.1, 0.5)
 CHUNK_THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+#: Two steps, their chunks joined or the pixels that they find.
+TWO_STEPS = ("two_steps", "two_steps_by_pixel")
+#: Recalls at which the two ways are compared.
+RECALLS = (0.80, 0.85, 0.90, 0.925, 0.95, 0.96)
 #: Probabilities of the second judge at which its price is read.
 JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 #: Frames of a window in which a sky is restless when it leaves a straight line by so many times the noise.
 WINDOW, RESTLESS_SIGMA = 48, 5.0
 #: Crowded skies of each kind that second judges are taught under, beside all others, to see what more of them bring.
 FEWER_SKIES = (0, 2, 5)
+#: Sides of a box, and which of what lies inside makes each.
+BOX = {f"{axis}_{end}": how for axis in "tyx" for end, how in (("first", "min"), ("last", "max"))}
+#: Sessions are drawn anew so often, for the intervals of ratios.
+DRAWS = 500
 LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 10), (11, 99))
 BRIGHTNESSES = ((4, 5), (5, 7), (7, 12), (12, 25), (25, 9999))
 LIBRARIES = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow-cpu")
@@ -63,7 +75,7 @@ def chunk_scores(log_odds: np.ndarray, grid: ChunkGrid) -> np.ndarray:
 
 
 def curve(tables: dict[float, pd.DataFrame], own: minieuso.Session) -> list[dict[str, float]]:
-    """Recall against false alarms, a row per threshold."""
+    """Recall, what of it may be chance, and false alarms, a row per threshold."""
     bright, hours = (own.truth.meteors.snr >= BRIGHT_SNR).to_numpy(), len(own.frames) * FRAME_S / 3600
     rows = []
     for threshold, events in tables.items():
@@ -74,6 +86,7 @@ def curve(tables: dict[float, pd.DataFrame], own: minieuso.Session) -> list[dict
                 "threshold": round(threshold, 4),
                 "recall": round(float(found.mean()), 4),
                 "recall_bright": round(float(found[bright].mean()), 4),
+                "chance_bright": round(float(held_by_chance(events, own)[bright].mean()), 4),
                 "false_per_hour": round(false / hours, 1),
                 "rows_per_meteor": round(float(rows_of[found].mean()), 4) if found.any() else None,
             }
@@ -96,24 +109,64 @@ def in_boxes(events: pd.DataFrame, truth: Any) -> tuple[np.ndarray, int]:
     return rows_of, int(false.sum())
 
 
-def two_steps(own: minieuso.Session, grid: ChunkGrid, given: argparse.Namespace) -> dict[float, pd.DataFrame]:
-    """Events of the published pair: chunks of the first network in which the second finds a pixel, merged."""
+def held_by_chance(events: pd.DataFrame, own: minieuso.Session) -> np.ndarray:
+    """Share of the moves in which each meteor lies in some box, all meteors moved in time: float, (n_meteors,).
+
+    What leaves the session at its end comes in at its beginning.
+    """
+    n, voxels, held = len(own.frames), own.truth.voxels, np.zeros(len(own.truth.meteors))
+    for k in range(1, PARTS):
+        moved = replace(own.truth, voxels=voxels.assign(t=(voxels.t + k * n // PARTS) % n))
+        held += in_boxes(events, moved)[0] > 0
+    return held / (PARTS - 1)
+
+
+def two_steps(own: minieuso.Session, grid: ChunkGrid, given: argparse.Namespace) -> dict[str, Any]:
+    """Events of the published pair in two ways, a table per threshold of the first network.
+
+    ``two_steps``: chunks in which the second network finds a pixel, joined where they overlap. ``two_steps_by_pixel``: the pixels
+    that it finds in them, joined where they lie within two pixels and in windows that overlap.
+    """
     cnn = load_weights(pipeline.build_cnn(), given.folds / f"fold_{own.name}_cnn.safetensors")
     mlp = load_weights(pipeline.build_mlp(), given.folds / f"fold_{own.name}_mlp.safetensors")
     scores = judging.turned_scores(own.frames, cnn, grid)
     index = np.flatnonzero(scores >= min(CHUNK_THRESHOLDS))
     plane = len(grid.starts[1]) * len(grid.starts[2])
     windows, place = np.unique(index // plane, return_inverse=True)
-    pixels = judging.pixel_scores(own.frames, grid, mlp, windows)
+    hit = judging.pixel_scores(own.frames, grid, mlp, windows) >= 0.5
     side_y, side_x = grid.size[1:]
+    in_chunks = {t: np.zeros(hit.shape, bool) for t in CHUNK_THRESHOLDS}
     for k, window, (_, y, x) in zip(index, place, grid.origin(index), strict=True):
-        if pixels[window, y : y + side_y, x : x + side_x].max() < 0.5:
+        own_pixels = np.s_[window, y : y + side_y, x : x + side_x]
+        for t, inside in in_chunks.items():
+            inside[own_pixels] |= scores[k] >= t
+        if not hit[own_pixels].any():
             scores[k] = 0
-    return {t: merge_detections(grid.origins, scores, threshold=t) for t in CHUNK_THRESHOLDS}
+    starts = grid.starts[0][windows]
+    return {
+        "two_steps": {t: merge_detections(grid.origins, scores, threshold=t) for t in CHUNK_THRESHOLDS},
+        "two_steps_by_pixel": {t: pixel_events(hit & inside, starts, grid.size[0]) for t, inside in in_chunks.items()},
+    }
+
+
+def pixel_events(hit: np.ndarray, starts: np.ndarray, length: int) -> pd.DataFrame:
+    """Boxes around pixels (n_windows, height, width) that lie within two of each other, in windows that share frames.
+
+    The windows begin at ``starts``, each ``length`` frames long.
+    """
+    window, y, x = np.nonzero(hit)
+    if not len(window):
+        return pd.DataFrame(columns=list(BOX), dtype=float)
+    event = linked(np.stack([starts[window] / (length - 1), y / 2, x / 2], axis=1), 1.0)
+    pixels = pd.DataFrame(
+        np.stack([starts[window], starts[window] + length - 1, y, y, x, x], axis=1), columns=list(BOX)
+    )
+    return pixels.groupby(event).agg(BOX)
 
 
 def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
     """One step and two steps on one session."""
+    last = None if given.folds else last_two_steps(name, given)
     own = session(name, given)
     model = training.train(training.pair_of(name), given)
     blocks = list(pipeline.apply_one_step(own.frames, model))
@@ -131,15 +184,16 @@ def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:
         "meteors_of_snr_5": int(bright.sum()),
         "lost_of_snr_5": int((best[bright] < 0.5).sum()),
         "one_step": curve({float(t): pipeline.voxel_events(blocks, float(t)) for t in STEP_THRESHOLDS}, own),
-        "two_steps": curve(two_steps(own, grid, given), own) if given.folds else last_two_steps(name, given),
+        **(last or {way: curve(tables, own) for way, tables in two_steps(own, grid, given).items()}),
     }
 
 
-def last_two_steps(name: int, given: argparse.Namespace) -> list[dict[str, float]]:
-    """The curve of two steps on a session, from the last report, if that was made for the same sessions."""
+def last_two_steps(name: int, given: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
+    """The curves of two steps on a session, from the last report, if that was made for the same sessions in the same way."""
     last = json.loads((given.out / "one_step.json").read_text())
-    curves = {row["session"]: row["two_steps"] for row in last["sessions"]}
-    if (last["seed"], last["frames_per_session"]) != (given.seed, given.frames) or name not in curves:
+    curves = {row["session"]: {way: row.get(way) for way in TWO_STEPS} for row in last["sessions"]}
+    same = (last["seed"], last["frames_per_session"], last.get("moved_by_parts")) == (given.seed, given.frames, PARTS)
+    if not same or not all(curves.get(name, {}).values() or [None]):
         raise SystemExit(f"{given.out / 'one_step.json'} has no curve of session {name} as asked for; give --folds.")
     return curves[name]
 
@@ -151,23 +205,33 @@ def pooled(rows: list[dict[str, Any]], which: str, given: argparse.Namespace) ->
     for row in rows:
         part = pd.DataFrame(row[which])
         part["bright"], part["n_bright"] = part.recall_bright * row["meteors_of_snr_5"], row["meteors_of_snr_5"]
+        part["chance"] = part.chance_bright * row["meteors_of_snr_5"]
+        # of those not found chance puts a share into boxes, and the others are what lies in none
+        part["missed"] = (part.n_bright - part.bright) / np.maximum(1 - part.chance_bright, 1e-9)
         part["found"], part["n"] = part.recall * row["meteors"], row["meteors"]
         part["false"], part["hours"] = part.false_per_hour * hours, hours
         parts.append(part)
-    total = pd.concat(parts).groupby("threshold")[["bright", "n_bright", "found", "n", "false", "hours"]].sum()
+    names = ["bright", "chance", "missed", "n_bright", "found", "n", "false", "hours"]
+    total = pd.concat(parts).groupby("threshold")[names].sum()
     return pd.DataFrame(
         {
             "recall_bright": total.bright / total.n_bright,
+            "chance_bright": total.chance / total.n_bright,
+            "recall_beyond_chance": 1 - total.missed / total.n_bright,
             "recall": total.found / total.n,
             "false_per_hour": total.false / total.hours,
         }
     ).reset_index()
 
 
-def at_recall(table: pd.DataFrame, recall: float) -> float:
-    """False alarms per hour where a curve has a recall of bright meteors, between thresholds along a straight line; NaN beyond."""
-    table = table.sort_values("recall_bright")
-    return float(np.interp(recall, table.recall_bright, table.false_per_hour, left=np.nan, right=np.nan))
+def at_recall(table: pd.DataFrame, recall: float, which: str) -> float:
+    """Fewest false alarms per hour at which a curve has a recall, between thresholds along a straight line; NaN beyond.
+
+    ``which``: column of the recall. Thresholds that bring more false alarms and no higher recall are left out.
+    """
+    table = table.sort_values(["false_per_hour", which], ascending=[True, False])
+    table = table[table[which] > table[which].cummax().shift(fill_value=-np.inf)]
+    return float(np.interp(recall, table[which], table.false_per_hour, left=np.nan, right=np.nan))
 
 
 def share(part: int, whole: int) -> dict[str, Any]:
@@ -175,27 +239,57 @@ def share(part: int, whole: int) -> dict[str, Any]:
 
 
 def network_summary(rows: list[dict[str, Any]], given: argparse.Namespace) -> dict[str, Any]:
-    one, two = pooled(rows, "one_step", given), pooled(rows, "two_steps", given)
-    recall = float(two.loc[two.threshold == 0.5, "recall_bright"].iloc[0])
     total = {
         key: sum(row[key] for row in rows) for key in ("meteors", "meteors_lost", "meteors_of_snr_5", "lost_of_snr_5")
     }
-    equal = [
-        {"recall_bright": r, "one_step": round(at_recall(one, r), 1), "two_steps": round(at_recall(two, r), 1)}
-        for r in (0.80, 0.85, 0.90, 0.925, 0.95, 0.96, 0.97)
-    ]
     return {
         **{key: round(float(np.mean([row[key] for row in rows])), 4) for key in ("roc_auc", "pr_auc", "pr_auc_fixed")},
         "meteors": share(total["meteors_lost"], total["meteors"]),
         "meteors_of_snr_5": share(total["lost_of_snr_5"], total["meteors_of_snr_5"]),
-        "at_recall": round(recall, 4),
-        "one_step_false_per_hour": round(at_recall(one, recall), 1),
-        "two_step_false_per_hour": round(at_recall(two, recall), 1),
-        "at_equal_recall": equal,
+        "at_equal_recall": {
+            way: {
+                which: at_equal_recall(rows, way, which, given) for which in ("recall_bright", "recall_beyond_chance")
+            }
+            for way in TWO_STEPS
+        },
         "operations": {"one_step": round(pipeline.operations(), 1), "two_steps": round(two_step_operations(), 1)},
-        "one_step": one.round(4).to_dict("records"),
-        "two_steps": two.round(4).to_dict("records"),
+        **{way: pooled(rows, way, given).round(4).to_dict("records") for way in ("one_step", *TWO_STEPS)},
     }
+
+
+def at_equal_recall(
+    rows: list[dict[str, Any]], way: str, which: str, given: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """False alarms per hour of one step and of a way of two where they have the same recall of bright meteors, and their ratio.
+
+    The last recall is the one that two steps have at their threshold of one half. The interval of the ratio is told from
+    sessions drawn anew.
+    """
+    two = pooled(rows, way, given)
+    recalls = (*RECALLS, float(two.loc[two.threshold == 0.5, which].iloc[0]))
+
+    def false_alarms(some: list[dict[str, Any]]) -> np.ndarray:
+        tables = [pooled(some, own, given) for own in ("one_step", way)]
+        return np.array([[at_recall(table, recall, which) for recall in recalls] for table in tables])
+
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(DRAWS):
+        one_step, two_steps = false_alarms([rows[k] for k in rng.integers(len(rows), size=len(rows))])
+        # a recall out of reach takes infinitely many
+        ratio = np.where(np.isnan(two_steps), 0.0, one_step / two_steps)
+        drawn.append(np.where(np.isnan(one_step), np.inf, ratio))
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="nearest")
+    ours, theirs = false_alarms(rows)
+    return [
+        {
+            "recall": round(recall, 4),
+            "one_step": round(ours[k], 1),
+            "two_steps": round(theirs[k], 1),
+            "ratio": round(ours[k] / theirs[k], 3),
+            "ratio_interval": [round(low[k], 3), round(high[k], 3)],
+        }
+        for k, recall in enumerate(recalls)
+    ]
 
 
 def two_step_operations(grid: ChunkGrid | None = None) -> float:
@@ -616,6 +710,7 @@ def provenance(given: argparse.Namespace, began: float) -> dict[str, Any]:
         "trees": training.TREES,
         "extra_skies": [training.EXTRAS, training.EXTRA_METEORS],
         "thinned": [training.SURE, training.UNLIKELY],
+        "moved_by_parts": PARTS,
         "settings_chosen_on": "these sessions, as they judge each other",
         "matching": {
             "one_step.json": "boxes, many to one",

@@ -343,9 +343,19 @@ def test_the_committed_numbers_hang_together():
     assert summary["meteors"]["of"] == sum(minieuso.SESSION_METEORS.values())
     assert summary["meteors"]["lost"] == sum(row["meteors_lost"] for row in one["sessions"])
     assert summary["pr_auc"] == pytest.approx(np.mean([row["pr_auc"] for row in one["sessions"]]), abs=1e-4)
-    for which in ("one_step", "two_steps"):
+    for which in ("one_step", "two_steps", "two_steps_by_pixel"):
         table = pd.DataFrame(summary[which])
         assert table.false_per_hour.is_monotonic_decreasing
+        assert table.chance_bright.between(0, 1).all()
+        assert (table.recall_beyond_chance <= table.recall_bright).all()
+    for way, compared in summary["at_equal_recall"].items():
+        usual = pd.DataFrame(summary[way]).set_index("threshold").loc[0.5]
+        for recall, rows_of in compared.items():
+            assert rows_of[-1]["recall"] == pytest.approx(usual[recall])  # where two steps have their threshold
+            assert rows_of[-1]["two_steps"] == pytest.approx(usual.false_per_hour, abs=0.06)
+            for row in rows_of:
+                assert row["ratio"] == pytest.approx(row["one_step"] / row["two_steps"], rel=0.01)
+                assert row["ratio_interval"][0] <= row["ratio"] <= row["ratio_interval"][1]
     assert summary["operations"]["one_step"] == pipeline.operations()
     total = rows["summary"]["all"]
     assert total["n_rows"] == sum(row["n_rows"] for row in rows["sessions"])

@@ -22,6 +22,7 @@ from meteortut.pipeline import MovingLight
 from meteortut.pipeline.weights import load_weights
 from meteortut.simulate import minieuso
 from meteortut.simulate.minieuso.background import Background
+from meteortut.simulate.minieuso.truth import Truth
 
 TOOLS = Path(__file__).parents[2] / "tools"
 WEIGHTS = files("meteortut").joinpath("weights")
@@ -75,10 +76,113 @@ def test_boxes_hold_meteors_or_nothing(tools):
     assert rows_of.tolist() == [2, 0] and false == 2
 
 
+def test_meteors_moved_in_time_lie_in_boxes_by_chance_alone(tools):
+    voxels = pd.DataFrame({"meteor": [0], "t": [2300], "y": [10], "x": [10]})
+    truth = Truth(pd.DataFrame({"meteor": [0]}), voxels, None, None, None)
+    own = argparse.Namespace(frames=np.empty((2400, 1, 1)), truth=truth)
+
+    def by_chance(first, last):
+        box = pd.DataFrame(
+            {"t_first": first, "t_last": last, "y_first": 9, "y_last": 11, "x_first": 9, "x_last": 11}, [0]
+        )
+        return tools.judge_one_step.held_by_chance(box, own).tolist()
+
+    assert by_chance(2290, 2310) == [0]  # its own time is no chance
+    assert by_chance(95, 105) == [1 / 11]  # moved by one part it is past the end, and comes in at the beginning
+    assert by_chance(0, 1199) == [6 / 11]  # at 100, 300, … 1100
+    assert tools.judge_one_step.held_by_chance(pd.DataFrame(columns=pipeline.voxels.COLUMNS), own).tolist() == [0]
+
+
+def test_what_is_found_beyond_chance_is_asked_by_session(tools):
+    def row(n, recall, chance):
+        point = {
+            "threshold": 0.5,
+            "recall": recall,
+            "recall_bright": recall,
+            "chance_bright": chance,
+            "false_per_hour": 9.0,
+        }
+        return {"meteors": n, "meteors_of_snr_5": n, "one_step": [point]}
+
+    given = argparse.Namespace(frames=20_000)
+    # six of ten lie in boxes, where a fifth would anyhow: half are found; of thirty all lie in boxes: all are found
+    both = tools.judge_one_step.pooled([row(10, 0.6, 0.2), row(30, 1.0, 0.9)], "one_step", given).iloc[0]
+    assert both.recall_beyond_chance == pytest.approx((5 + 30) / 40)
+    assert both.chance_bright == pytest.approx((2 + 27) / 40)
+
+
+def test_two_steps_give_events_of_chunks_and_of_pixels(tools, tmp_path):
+    for kind in ("cnn", "mlp"):
+        shipped = files("meteortut").joinpath("weights", f"minieuso_{kind}.safetensors").read_bytes()
+        (tmp_path / f"fold_12_{kind}.safetensors").write_bytes(shipped)
+    frames, truth = minieuso.simulate_session(2400, 25, 4, sky=minieuso.SKIES["first"][12])
+    own = minieuso.Session(12, frames, truth, minieuso.SKIES["first"][12])
+    both = tools.judge_one_step.two_steps(own, ChunkGrid(frames.shape), argparse.Namespace(folds=tmp_path))
+    bright = (truth.meteors.snr >= 7).to_numpy()
+    for tables in both.values():
+        assert list(tables) == list(tools.judge_one_step.CHUNK_THRESHOLDS)
+        rows_of, _ = tools.judge_one_step.in_boxes(tables[0.5], truth)
+        assert (rows_of > 0)[bright].mean() >= 0.8
+        assert len(tables[0.99]) < len(tables[0.5])
+
+    def widths(way):
+        return (both[way][0.5].y_last - both[way][0.5].y_first + 1).to_numpy(float)
+
+    assert widths("two_steps").min() == 8 and np.median(widths("two_steps_by_pixel")) < 4
+    # every box around pixels lies in one around chunks, whose frames its own are
+    chunks, pixels = (both[way][0.5].loc[:, list(tools.judge_one_step.BOX)].to_numpy(float) for way in both)
+    inside = (pixels[:, None, 0::2] >= chunks[:, 0::2]) & (pixels[:, None, 1::2] <= chunks[:, 1::2])
+    assert inside.all(axis=2).any(axis=1).mean() > 0.95  # two chunks that only touch may hold one run of pixels
+
+
+def test_pixels_are_one_event_when_near_and_in_windows_that_share_frames(tools):
+    hit = np.zeros((3, 10, 10), bool)
+    hit[0, 2, 3] = hit[0, 4, 5] = hit[1, 4, 4] = True  # no more than two apart, the second window overlaps the first
+    hit[1, 8, 8] = hit[2, 8, 8] = True  # the third begins where the second ends
+    boxes = tools.judge_one_step.pixel_events(hit, np.array([0, 24, 72]), 48).to_numpy().tolist()
+    assert sorted(boxes) == [[0, 71, 2, 4, 3, 5], [24, 71, 8, 8, 8, 8], [72, 119, 8, 8, 8, 8]]
+    assert not len(tools.judge_one_step.pixel_events(hit[:, :2], np.array([0, 24, 72]), 48))
+
+
+def test_ratios_at_equal_recall_have_intervals_over_sessions(tools, monkeypatch):
+    monkeypatch.setattr(tools.judge_one_step, "DRAWS", 40)
+
+    def row(times):
+        def points(most):
+            shares = np.linspace(0.5, 1, 11)
+            return [
+                {"threshold": t, "recall": r, "recall_bright": r, "chance_bright": 0.0, "false_per_hour": most * r}
+                for t, r in zip(np.linspace(1, 0.5, 11), shares, strict=True)
+            ]
+
+        return {"meteors": 10, "meteors_of_snr_5": 10, "one_step": points(100 * times), "two_steps": points(200)}
+
+    given = argparse.Namespace(frames=20_000)
+    asked = tools.judge_one_step.at_equal_recall
+    same = asked([row(1), row(1)], "two_steps", "recall_bright", given)
+    assert [one["recall"] for one in same] == [*tools.judge_one_step.RECALLS, 1.0]
+    assert all(one["ratio"] == 0.5 and one["ratio_interval"] == [0.5, 0.5] for one in same)
+    other = asked([row(1), row(3)], "two_steps", "recall_bright", given)
+    assert all(one["ratio"] == 1 and one["ratio_interval"] == [0.5, 1.5] for one in other)
+
+
 def test_false_alarms_are_read_off_between_thresholds_and_not_beyond(tools):
-    table = pd.DataFrame({"recall_bright": [0.9, 0.8, 0.5], "false_per_hour": [300.0, 100.0, 10.0]})
-    assert tools.judge_one_step.at_recall(table, 0.85) == pytest.approx(200)
-    assert np.isnan(tools.judge_one_step.at_recall(table, 0.95))
+    at_recall = tools.judge_one_step.at_recall
+    table = pd.DataFrame({"found": [0.9, 0.8, 0.5], "false_per_hour": [300.0, 100.0, 10.0]})
+    assert at_recall(table, 0.85, "found") == pytest.approx(200)
+    assert np.isnan(at_recall(table, 0.95, "found"))
+    # where boxes grow together, more alarms may bring no more meteors: the fewest count
+    folded = pd.DataFrame({"found": [0.9, 0.85, 0.9, 0.8], "false_per_hour": [500.0, 400.0, 300.0, 100.0]})
+    assert at_recall(folded, 0.85, "found") == pytest.approx(200)
+    assert at_recall(folded, 0.9, "found") == pytest.approx(300)
+
+
+def test_the_last_curves_of_two_steps_are_refused_before_any_work_when_made_otherwise(tools, tmp_path):
+    given = argparse.Namespace(out=tmp_path, folds=None, seed=1, frames=20_000)
+    last = {"seed": 1, "frames_per_session": 20_000, "sessions": [{"session": 5, "two_steps": []}]}
+    (tmp_path / "one_step.json").write_text(json.dumps(last))  # of before meteors were moved
+    with pytest.raises(SystemExit, match="give --folds"):
+        tools.judge_one_step.judge_networks(5, given)
 
 
 def test_a_false_row_is_named_after_the_light_it_lies_on(tools):
