@@ -47,6 +47,8 @@ STEP_THRESHOLDS = np.arange(-3.0, 6.1, 0.5)
 CHUNK_THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 #: Two steps, their chunks joined or the pixels that they find.
 TWO_STEPS = ("two_steps", "two_steps_by_pixel")
+#: A rate of zero counts as this many false alarms per hour where curves are read off.
+LOWEST_RATE = 0.1
 #: Recalls at which the two ways are compared.
 RECALLS = (0.80, 0.85, 0.90, 0.925, 0.95, 0.96)
 #: Probabilities of the second judge at which its price is read.
@@ -227,11 +229,13 @@ def pooled(rows: list[dict[str, Any]], which: str, given: argparse.Namespace) ->
 def at_recall(table: pd.DataFrame, recall: float, which: str) -> float:
     """Fewest false alarms per hour at which a curve has a recall, between thresholds along a straight line; NaN beyond.
 
-    ``which``: column of the recall. Thresholds that bring more false alarms and no higher recall are left out.
+    ``which``: column of the recall. Straight where the rate's axis is logarithmic, as it is drawn: thresholds are few, and
+    elsewhere a straight line would tell too many. Thresholds that bring more false alarms and no higher recall are left out.
     """
     table = table.sort_values(["false_per_hour", which], ascending=[True, False])
     table = table[table[which] > table[which].cummax().shift(fill_value=-np.inf)]
-    return float(np.interp(recall, table[which], table.false_per_hour, left=np.nan, right=np.nan))
+    log_rate = np.log(np.maximum(table.false_per_hour, LOWEST_RATE))
+    return float(np.exp(np.interp(recall, table[which], log_rate, left=np.nan, right=np.nan)))
 
 
 def share(part: int, whole: int) -> dict[str, Any]:
