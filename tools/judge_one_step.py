@@ -31,7 +31,6 @@ from train_minieuso import session, write_json
 
 from meteortut import pipeline
 from meteortut.chunking import AMBIGUOUS, METEOR, ChunkGrid, label_chunks, merge_detections
-from meteortut.chunking.merging import linked
 from meteortut.focal import FRAME_S, METEOR_KM_PX, off_ground, to_focal
 from meteortut.metrics import exact_interval
 from meteortut.pipeline import finding, judging
@@ -57,8 +56,6 @@ JUDGE_THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0
 WINDOW, RESTLESS_SIGMA = 48, 5.0
 #: Crowded skies of each kind that second judges are taught under, beside all others, to see what more of them bring.
 FEWER_SKIES = (0, 2, 5)
-#: Sides of a box, and which of what lies inside makes each.
-BOX = {f"{axis}_{end}": how for axis in "tyx" for end, how in (("first", "min"), ("last", "max"))}
 #: Sessions are drawn anew so often, for the intervals of ratios.
 DRAWS = 500
 LENGTHS = ((1, 2), (3, 4), (5, 6), (7, 10), (11, 99))
@@ -157,13 +154,9 @@ def pixel_events(hit: np.ndarray, starts: np.ndarray, length: int) -> pd.DataFra
     The windows begin at ``starts``, each ``length`` frames long.
     """
     window, y, x = np.nonzero(hit)
-    if not len(window):
-        return pd.DataFrame(columns=list(BOX), dtype=float)
-    event = linked(np.stack([starts[window] / (length - 1), y / 2, x / 2], axis=1), 1.0)
-    pixels = pd.DataFrame(
-        np.stack([starts[window], starts[window] + length - 1, y, y, x, x], axis=1), columns=list(BOX)
-    )
-    return pixels.groupby(event).agg(BOX)
+    # chunks of three pixels share one when they begin within two of each other
+    events = merge_detections(np.stack([starts[window], y, x], axis=1), np.ones(len(window)), (length, 3, 3))
+    return events.assign(y_last=events.y_last - 2, x_last=events.x_last - 2)
 
 
 def judge_networks(name: int, given: argparse.Namespace) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def test_two_steps_give_events_of_chunks_and_of_pixels(tools, tmp_path):
 
     assert widths("two_steps").min() == 8 and np.median(widths("two_steps_by_pixel")) < 4
     # every box around pixels lies in one around chunks, whose frames its own are
-    chunks, pixels = (both[way][0.5].loc[:, list(tools.judge_one_step.BOX)].to_numpy(float) for way in both)
+    chunks, pixels = (both[way][0.5].iloc[:, :6].to_numpy(float) for way in both)  # t_first, t_last, y_first, …
     inside = (pixels[:, None, 0::2] >= chunks[:, 0::2]) & (pixels[:, None, 1::2] <= chunks[:, 1::2])
     assert inside.all(axis=2).any(axis=1).mean() > 0.95  # two chunks that only touch may hold one run of pixels
 
@@ -139,7 +139,7 @@ def test_pixels_are_one_event_when_near_and_in_windows_that_share_frames(tools):
     hit = np.zeros((3, 10, 10), bool)
     hit[0, 2, 3] = hit[0, 4, 5] = hit[1, 4, 4] = True  # no more than two apart, the second window overlaps the first
     hit[1, 8, 8] = hit[2, 8, 8] = True  # the third begins where the second ends
-    boxes = tools.judge_one_step.pixel_events(hit, np.array([0, 24, 72]), 48).to_numpy().tolist()
+    boxes = tools.judge_one_step.pixel_events(hit, np.array([0, 24, 72]), 48).iloc[:, :6].to_numpy().tolist()
     assert sorted(boxes) == [[0, 71, 2, 4, 3, 5], [24, 71, 8, 8, 8, 8], [72, 119, 8, 8, 8, 8]]
     assert not len(tools.judge_one_step.pixel_events(hit[:, :2], np.array([0, 24, 72]), 48))
 
